@@ -66,13 +66,15 @@ fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
 
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let messages = scratch.path().join("messages");
+    let clients = scratch.path().join("clients");
     let servers = scratch.path().join("servers");
-    for folder in [&messages, &servers] {
+    for folder in [&messages, &clients, &servers] {
         fs::create_dir(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
 
     let builder = || tonic_prost_build::configure().emit_rerun_if_changed(false);
     builder()
+        .build_client(false)
         .build_server(false)
         .bytes(".mxgateway.worker.v1.EventBatch")
         .extern_path(".mxgateway.v1", "crate::v1")
@@ -80,10 +82,17 @@ fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         .compile_fds(only(&descriptors, "mxgateway.worker.v1"))
         .context("cannot generate the worker protocol")?;
     builder()
+        .build_client(false)
         .build_server(false)
         .out_dir(&messages)
         .compile_fds(only(&descriptors, "mxgateway.v1"))
         .context("cannot generate the messages")?;
+    builder()
+        .build_server(false)
+        .extern_path(".mxgateway.v1", "crate::v1")
+        .out_dir(&clients)
+        .compile_fds(only(&descriptors, "mxgateway.v1"))
+        .context("cannot generate the clients")?;
     // The gateway's end sends events as the bytes the worker made, so its StreamEvents answers with a
     // type of its own that encodes to a StreamItem.
     builder()
@@ -97,6 +106,7 @@ fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     files.insert("messages.rs".to_owned(), rust_file(&messages.join("mxgateway.v1.rs"))?);
     files.insert("worker.rs".to_owned(), rust_file(&messages.join("mxgateway.worker.v1.rs"))?);
+    files.insert("clients.rs".to_owned(), rust_file(&clients.join("mxgateway.v1.rs"))?);
     files.insert("servers.rs".to_owned(), rust_file(&servers.join("mxgateway.v1.rs"))?);
     let mut public = only(&descriptors, "mxgateway.v1");
     for file in &mut public.file {

@@ -2,10 +2,14 @@
 //!
 //! The code under `generated/` comes from `proto/` by `cargo xtask codegen`. What stands beside it by
 //! hand: the error map, conversions by topic, and the encoded form in which events travel.
+//!
+//! Feature `grpc` adds clients, servers and the error map; without it there are only messages, which is
+//! all a worker needs, and no HTTP stack comes along.
 
 #![forbid(unsafe_code)]
 
 pub mod command;
+#[cfg(feature = "grpc")]
 pub mod error_code;
 pub mod event_header;
 pub mod hresult;
@@ -20,16 +24,8 @@ pub const MIN_WORKER_PROTOCOL_VERSION: u32 = 1;
 /// Newest version of the worker protocol that this build speaks.
 pub const MAX_WORKER_PROTOCOL_VERSION: u32 = 1;
 
-/// `mxgateway.v1`: messages and clients.
-#[expect(
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    clippy::wildcard_enum_match_arm,
-    clippy::unwrap_used,
-    clippy::large_enum_variant,
-    clippy::doc_lazy_continuation,
-    reason = "generated"
-)]
+/// `mxgateway.v1`: messages.
+#[expect(clippy::large_enum_variant, reason = "generated")]
 pub mod v1 {
     include!("generated/messages.rs");
 
@@ -37,21 +33,22 @@ pub mod v1 {
     pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");
 }
 
-/// `mxgateway.v1`: servers. Apart from [`v1`] because the gateway's end answers `StreamEvents` with
-/// [`stream_item::EncodedStreamItem`].
-#[expect(
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    clippy::wildcard_enum_match_arm,
-    clippy::unwrap_used,
-    reason = "generated"
-)]
+/// `mxgateway.v1`: clients.
+#[cfg(feature = "grpc")]
+#[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
+pub mod v1_client {
+    include!("generated/clients.rs");
+}
+
+/// `mxgateway.v1`: servers. Not in one module with the messages because the gateway's end answers
+/// `StreamEvents` with [`stream_item::EncodedStreamItem`].
+#[cfg(feature = "grpc")]
+#[expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod v1_server {
     include!("generated/servers.rs");
 }
 
 /// `mxgateway.worker.v1`: the protocol between the gateway and a worker.
-#[expect(clippy::large_enum_variant, reason = "generated")]
 pub mod worker_v1 {
     include!("generated/worker.rs");
 }
