@@ -42,8 +42,12 @@ pub fn peek(event: &[u8]) -> Result<EventHeader, EventHeaderError> {
 
     let mut at = 0;
     let mut family = 0;
-    let mut header =
-        EventHeader { family: EventFamily::Unspecified, worker_sequence: 0, server_handle: 0, item_handle: 0 };
+    let mut header = EventHeader {
+        family: EventFamily::Unspecified,
+        worker_sequence: 0,
+        server_handle: 0,
+        item_handle: 0,
+    };
     while at < event.len() {
         let field_at = at;
         let key = varint(event, &mut at)?;
@@ -131,6 +135,9 @@ mod tests {
         assert_eq!(peek(&[0x08, 0x63]), Err(EventHeaderError::UnknownFamily(99)));
         assert_eq!(peek(&[0x08, 0x80]), Err(EventHeaderError::Truncated(1)));
         assert_eq!(peek(&[0xff; 12]), Err(EventHeaderError::Malformed(0)));
-        assert_eq!(peek(&[0x08, 1, 0x10, 1, 0x18, 0xff, 0xff, 0xff, 0xff, 0x7f]), Err(EventHeaderError::Malformed(4)));
+        assert_eq!(
+            peek(&[0x08, 1, 0x10, 1, 0x18, 0xff, 0xff, 0xff, 0xff, 0x7f]),
+            Err(EventHeaderError::Malformed(4))
+        );
     }
 }

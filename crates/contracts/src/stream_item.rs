@@ -30,7 +30,8 @@ pub struct EncodedEvent {
 
 impl EncodedEvent {
     fn len(&self, received: &prost_types::Timestamp) -> usize {
-        let mut len = self.bytes.len() + prost::encoding::message::encoded_len(GATEWAY_RECEIVE_TIME_TAG, received);
+        let mut len =
+            self.bytes.len() + prost::encoding::message::encoded_len(GATEWAY_RECEIVE_TIME_TAG, received);
         if self.retained {
             len += prost::encoding::bool::encoded_len(RETAINED_TAG, &true);
         }

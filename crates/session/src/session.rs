@@ -1,0 +1,285 @@
+//! A handle to one session.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberStatus};
+use mxgateway_session_core::items::Items;
+use mxgateway_session_core::lifecycle::{BeginClose, CloseReason, Fault, SessionState};
+use mxgateway_session_core::session::{AttachError, NotUsable};
+use tokio_util::task::TaskTracker;
+
+use crate::id::SessionId;
+use crate::manager::OpenOptions;
+use crate::shared::Shared;
+use crate::subscription::Subscription;
+use crate::worker_port::{PortError, WorkerIdentity, WorkerPort};
+
+/// Why a command has no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// The session is in no state for commands.
+    #[error(transparent)]
+    NotUsable(#[from] NotUsable),
+    /// As many commands wait as are allowed.
+    #[error("{limit} commands of the session wait for their replies, which is the limit")]
+    PendingLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// No reply in time. The command is not undone.
+    #[error("no reply within {} s", limit.as_secs_f64())]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The worker's end failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// How [`Session::close`] went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseOutcome {
+    /// This call closed it.
+    Closed,
+    /// It was closed before, or somebody else's close ended meanwhile.
+    AlreadyClosed,
+}
+
+/// A look at a session.
+#[derive(Clone, Debug)]
+pub struct SessionStatus {
+    /// Where it is.
+    pub state: SessionState,
+    /// Why it is closing or closed.
+    pub close_reason: Option<CloseReason>,
+    /// What made it fail.
+    pub fault: Option<Fault>,
+    /// When something was last done with it.
+    pub last_activity: SystemTime,
+    /// First and last retained sequence.
+    pub retained: Option<(u64, u64)>,
+    /// Newest sequence.
+    pub newest_sequence: u64,
+    /// Events that can be replayed.
+    pub retained_events: usize,
+    /// Bytes the ring holds.
+    pub held_bytes: usize,
+    /// Events received since the session began.
+    pub received_events: u64,
+    /// Who reads, with the time each has been there.
+    pub subscribers: Vec<(SubscriberStatus, Duration)>,
+    /// Items added.
+    pub items: usize,
+    /// Items advised.
+    pub advised_items: usize,
+}
+
+struct Inner<P> {
+    shared: Arc<Shared>,
+    worker: OnceLock<(P, WorkerIdentity)>,
+    options: OpenOptions,
+    limits: SessionLimits,
+    pending: AtomicUsize,
+    opened_at: SystemTime,
+    /// Runs the close, so that it ends also when its caller goes away.
+    tasks: TaskTracker,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionLimits {
+    pub(crate) max_pending_commands: usize,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) bookmark_interval: Duration,
+}
+
+/// A handle to one session; cheap to clone.
+pub struct Session<P>(Arc<Inner<P>>);
+
+impl<P> Clone for Session<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P> std::fmt::Debug for Session<P> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Session").field("id", &self.0.shared.id).finish_non_exhaustive()
+    }
+}
+
+impl<P: WorkerPort> Session<P> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        options: OpenOptions,
+        limits: SessionLimits,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shared,
+            worker: OnceLock::new(),
+            options,
+            limits,
+            pending: AtomicUsize::new(0),
+            opened_at: SystemTime::now(),
+            tasks,
+        }))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// Takes the worker in, once.
+    pub(crate) fn set_worker(&self, port: P, identity: WorkerIdentity) {
+        let _: Result<(), (P, WorkerIdentity)> = self.0.worker.set((port, identity));
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.0.shared.id
+    }
+
+    /// What it was opened with.
+    pub fn options(&self) -> &OpenOptions {
+        &self.0.options
+    }
+
+    /// When it was opened.
+    pub fn opened_at(&self) -> SystemTime {
+        self.0.opened_at
+    }
+
+    /// Its worker; `None` until that is ready.
+    pub fn worker(&self) -> Option<&WorkerIdentity> {
+        self.0.worker.get().map(|(_, identity)| identity)
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> SessionState {
+        self.0.shared.core().lifecycle().state()
+    }
+
+    /// A look at it.
+    pub fn status(&self) -> SessionStatus {
+        let now = Instant::now();
+        let mut core = self.0.shared.core();
+        let (items, advised_items) = (core.items().added(), core.items().advised());
+        let idle = now.saturating_duration_since(core.last_activity());
+        let distributor = core.distributor();
+        let ring = distributor.ring();
+        SessionStatus {
+            state: core.lifecycle().state(),
+            close_reason: core.lifecycle().close_reason(),
+            fault: core.lifecycle().fault().cloned(),
+            last_activity: SystemTime::now().checked_sub(idle).unwrap_or(self.0.opened_at),
+            retained: ring.retained(),
+            newest_sequence: ring.newest(),
+            retained_events: ring.retained_events(),
+            held_bytes: ring.held_bytes(),
+            received_events: distributor.received(),
+            subscribers: distributor
+                .subscribers()
+                .map(|status| (status, now.saturating_duration_since(status.attached_at)))
+                .collect(),
+            items,
+            advised_items,
+        }
+    }
+
+    /// Looks at or changes the registry of items.
+    pub fn with_items<R>(&self, look: impl FnOnce(&mut Items) -> R) -> R {
+        look(self.0.shared.core().items())
+    }
+
+    /// Carries out one command. `limit` bounds the waiting, not the command.
+    pub async fn invoke(&self, command: P::Command, limit: Duration) -> Result<P::Reply, InvokeError> {
+        self.0.shared.core().use_now(Instant::now())?;
+        let _pending = Pending::enter(&self.0.pending, self.0.limits.max_pending_commands)?;
+        let Some((port, _)) = self.0.worker.get() else {
+            return Err(NotUsable::State(SessionState::Creating).into());
+        };
+        match tokio::time::timeout(limit, port.invoke(command)).await {
+            Ok(reply) => Ok(reply?),
+            Err(_) => Err(InvokeError::Timeout { limit }),
+        }
+    }
+
+    /// Commands that wait for their replies.
+    pub fn pending_commands(&self) -> usize {
+        self.0.pending.load(Ordering::Relaxed)
+    }
+
+    /// Begins to read the events.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Result<Subscription, AttachError> {
+        let (id, start) = self.0.shared.core().subscribe(options, Instant::now())?;
+        Ok(Subscription::new(Arc::clone(&self.0.shared), id, start, self.0.limits.bookmark_interval))
+    }
+
+    /// Ends the session and its worker; returns when both are gone. Goes on when the caller does not.
+    pub async fn close(&self, reason: CloseReason) -> CloseOutcome {
+        let begun = self.0.shared.core().begin_close(reason);
+        match begun {
+            BeginClose::AlreadyClosed => return CloseOutcome::AlreadyClosed,
+            BeginClose::AlreadyClosing => {
+                self.0.shared.closed.cancelled().await;
+                return CloseOutcome::AlreadyClosed;
+            }
+            BeginClose::Begun => {}
+        }
+        let session = self.clone();
+        self.0.tasks.spawn(async move {
+            if let Some((port, _)) = session.0.worker.get() {
+                port.shutdown(session.0.limits.shutdown_timeout).await;
+            }
+            session.finish(reason);
+        });
+        self.0.shared.closed.cancelled().await;
+        CloseOutcome::Closed
+    }
+
+    /// Ends the worker by force and closes the session. An administrator's act.
+    pub async fn kill(&self) -> CloseOutcome {
+        if let Some((port, _)) = self.0.worker.get() {
+            port.kill().await;
+        }
+        self.close(CloseReason::Administrator).await
+    }
+
+    /// Ends what is left of a worker whose session faulted.
+    pub(crate) async fn bury_worker(&self) {
+        if let Some((port, _)) = self.0.worker.get() {
+            port.kill().await;
+        }
+    }
+
+    fn finish(&self, reason: CloseReason) {
+        if let Err(error) = self.0.shared.core().closed() {
+            tracing::error!(session_id = %self.id(), %error, "Session was not closing when its worker was gone");
+        }
+        tracing::info!(session_id = %self.id(), %reason, "Session closed");
+        self.0.shared.closed.cancel();
+        self.0.shared.news.notify_waiters();
+    }
+}
+
+/// Counts a command while it waits.
+struct Pending<'a>(&'a AtomicUsize);
+
+impl<'a> Pending<'a> {
+    fn enter(pending: &'a AtomicUsize, limit: usize) -> Result<Self, InvokeError> {
+        let guard = Self(pending);
+        if pending.fetch_add(1, Ordering::Relaxed) >= limit {
+            return Err(InvokeError::PendingLimit { limit });
+        }
+        Ok(guard)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,121 @@
+//! A subscriber's end of an event stream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mxgateway_session_core::distributor::{Delivery, Start, SubscriberId};
+use mxgateway_session_core::event::{Event, Position};
+use mxgateway_session_core::ring::{Loss, ReadBudget};
+use mxgateway_session_core::session::{EndReason, Next};
+
+use crate::shared::Shared;
+
+/// One read takes at most this much, so that a long replay does not keep the session's lock.
+const BUDGET: ReadBudget = ReadBudget { events: 512, bytes: 32 << 10 };
+
+/// What a subscriber is told, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamElement {
+    /// Always first.
+    Start(Start),
+    /// Consecutive events (those the filter lets through).
+    Events(Vec<Event>),
+    /// The source lost these.
+    Loss(Loss),
+    /// Nothing came for a while; everything up to here was handed out or filtered.
+    Bookmark(Position),
+    /// Always last.
+    End {
+        /// Why.
+        reason: EndReason,
+        /// Where to resume.
+        last: Position,
+    },
+}
+
+/// Reads a session's events. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Subscription {
+    shared: Arc<Shared>,
+    id: SubscriberId,
+    start: Option<Start>,
+    bookmark_interval: Duration,
+    last_element: tokio::time::Instant,
+    ended: bool,
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        id: SubscriberId,
+        start: Start,
+        bookmark_interval: Duration,
+    ) -> Self {
+        Self {
+            shared,
+            id,
+            start: Some(start),
+            bookmark_interval,
+            last_element: tokio::time::Instant::now(),
+            ended: false,
+        }
+    }
+
+    /// Its number within the session.
+    pub fn id(&self) -> SubscriberId {
+        self.id
+    }
+
+    /// Waits for what comes next; `None` after the end. Cancel safe.
+    pub async fn next(&mut self) -> Option<StreamElement> {
+        if self.ended {
+            return None;
+        }
+        if let Some(start) = self.start.take() {
+            return Some(self.tell(StreamElement::Start(start)));
+        }
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let news = shared.news.notified();
+            tokio::pin!(news);
+            // From here on no news is missed, also not what comes between the read and the wait.
+            news.as_mut().enable();
+            if let Some(element) = self.read() {
+                return Some(self.tell(element));
+            }
+            let bookmark_at = self.last_element + self.bookmark_interval;
+            if tokio::time::timeout_at(bookmark_at, news).await.is_err() {
+                let position = self.shared.core().position(self.id);
+                return Some(self.tell(StreamElement::Bookmark(position)));
+            }
+        }
+    }
+
+    fn read(&mut self) -> Option<StreamElement> {
+        let mut events = Vec::new();
+        loop {
+            let next = self.shared.core().read(self.id, BUDGET, &mut events);
+            return match next {
+                Next::Delivery(Delivery::Events) => Some(StreamElement::Events(events)),
+                Next::Delivery(Delivery::Loss(loss)) => Some(StreamElement::Loss(loss)),
+                Next::Delivery(Delivery::Filtered) => continue,
+                Next::Delivery(Delivery::UpToDate | Delivery::Cut | Delivery::Unknown) => None,
+                Next::End { reason, last } => {
+                    self.ended = true;
+                    Some(StreamElement::End { reason, last })
+                }
+            };
+        }
+    }
+
+    fn tell(&mut self, element: StreamElement) -> StreamElement {
+        self.last_element = tokio::time::Instant::now();
+        element
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.shared.core().unsubscribe(self.id, Instant::now());
+    }
+}
