@@ -2,15 +2,15 @@
 //!
 //! `cargo run -p mxgateway-session --example embed`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::{Duration, SystemTime};
 
-use mxgateway_session::core::distributor::{Filter, SubscribeOptions, SubscriberKind};
+use mxgateway_session::core::distributor::SubscribeOptions;
 use mxgateway_session::core::event::{Event, EventFamily, ItemKey};
 use mxgateway_session::core::lifecycle::CloseReason;
 use mxgateway_session::{EventSink, LaunchError, LaunchRequest, Launched, ManagerSettings, OpenOptions};
-use mxgateway_session::{
-    PortError, SessionManager, StreamElement, WorkerIdentity, WorkerLauncher, WorkerPort,
-};
+use mxgateway_session::{PortError, SessionManager, WorkerIdentity, WorkerLauncher, WorkerPort};
 
 /// Answers every command with its length and raises an event with the command's text.
 struct Echo(EventSink, std::sync::atomic::AtomicU64);
@@ -46,16 +46,11 @@ impl WorkerLauncher for EchoLauncher {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let manager = SessionManager::new(EchoLauncher, ManagerSettings::default());
     let session = manager.open(OpenOptions { backend: "echo".into(), ..Default::default() }).await?;
-    let options =
-        SubscribeOptions { kind: SubscriberKind::External, resume: None, filter: Filter::default() };
-    let mut events = session.subscribe(options)?;
+    let mut events = session.subscribe(SubscribeOptions::live())?;
     println!("reply: {}", session.invoke("hello".into(), Duration::from_secs(1)).await?);
     session.close(CloseReason::ClientClose).await;
     while let Some(element) = events.next().await {
-        match element {
-            StreamElement::Events(events) => println!("event: {:?}", events[0].payload),
-            other => println!("{other:?}"),
-        }
+        println!("{element:?}");
     }
     Ok(())
 }
