@@ -35,6 +35,7 @@ pub mod v1 {
 
 /// `mxgateway.v1`: clients.
 #[cfg(feature = "grpc")]
+#[expect(clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod v1_client {
     include!("generated/clients.rs");
 }
