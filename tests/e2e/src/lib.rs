@@ -1,2 +1,41 @@
+//! Starts the real programs for the end-to-end tests: free ports, private state, nothing left behind.
+
 #![forbid(unsafe_code)]
-//! .
+
+mod gateway;
+mod process;
+mod programs;
+mod session;
+mod stream;
+
+pub use gateway::{Gateway, GatewayOptions};
+pub use process::{is_alive, signal};
+pub use programs::{mxgw, program};
+pub use session::TestSession;
+pub use stream::TestStream;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+/// Nothing in these tests takes longer, also on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits for something, and says what when it does not come.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("waited {LIMIT:?} in vain: {what}"))
+}
+
+/// Asks until the answer is there; for states that nothing announces.
+pub async fn until<T: Debug>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            pause.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    within(what, asking).await
+}

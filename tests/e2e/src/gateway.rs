@@ -1,0 +1,142 @@
+//! A gateway of the test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{LIMIT, TestSession, program, within};
+
+/// What a test wants to be different.
+#[derive(Clone, Debug, Default)]
+pub struct GatewayOptions {
+    /// Lines for mxgateway.toml.
+    pub config: String,
+    /// Port; 0 for a free one.
+    pub port: u16,
+}
+
+/// A running gateway with private state. Dropping it kills it; its workers then end by themselves.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    address: String,
+    folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts with the defaults, but for several subscribers per session.
+    pub async fn start() -> Self {
+        Self::start_with(GatewayOptions {
+            config: "[sessions]\nallow_multiple_event_subscribers = true\n".to_owned(),
+            port: 0,
+        })
+        .await
+    }
+
+    /// Starts with what the test wants.
+    pub async fn start_with(options: GatewayOptions) -> Self {
+        let folder = tempfile::Builder::new().prefix("mxgw").tempdir().expect("a temporary folder");
+        Self::start_in(folder, options).await
+    }
+
+    async fn start_in(folder: TempDir, options: GatewayOptions) -> Self {
+        fs::write(folder.path().join("mxgateway.toml"), &options.config).expect("a configuration file");
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.path().join("gateway.log"))
+            .expect("a log file");
+        let mut child = Command::new(program("mxgateway"))
+            .args(["run", "--listen", &format!("127.0.0.1:{}", options.port)])
+            // Relative, because the path of a Unix socket must be short.
+            .args(["--set", "workers.runtime_directory=run"])
+            .current_dir(folder.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the gateway can be started");
+        let stdout = child.stdout.take().expect("the gateway's output is piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let line = within("the gateway listens", lines.next_line()).await.expect("the gateway's output");
+        let Some(address) = line.as_deref().and_then(|line| line.strip_prefix("mxgateway listening on "))
+        else {
+            panic!("the gateway said {line:?}; its log:\n{}", read_log(folder.path()));
+        };
+        Self { address: address.to_owned(), child, folder }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address with a port")
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id().expect("the gateway runs")
+    }
+
+    /// Everything it logged, its workers included.
+    pub fn log(&self) -> String {
+        read_log(self.folder.path())
+    }
+
+    /// Folder of the workers' sockets.
+    pub fn runtime_directory(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// A connection of its own.
+    pub async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(self.endpoint()).expect("an endpoint").connect_timeout(LIMIT);
+        within("a connection", endpoint.connect()).await.expect("the gateway takes connections")
+    }
+
+    /// A client on a connection of its own.
+    pub async fn client(&self) -> MxGatewayClient<Channel> {
+        MxGatewayClient::new(self.channel().await)
+    }
+
+    /// Opens a session on a connection of its own.
+    pub async fn session(&self) -> TestSession {
+        TestSession::open(self.client().await).await
+    }
+
+    /// Asks it to stop and waits.
+    pub async fn stop(&mut self, by: Signal) -> ExitStatus {
+        crate::signal(self.process_id(), by);
+        within("the gateway stops", self.child.wait()).await.expect("the gateway's exit status")
+    }
+
+    /// Kills it outright.
+    pub async fn kill(&mut self) {
+        self.stop(Signal::KILL).await;
+    }
+
+    /// Starts it again on the same port and in the same folder; it must have ended before.
+    pub async fn start_again(mut self) -> Self {
+        assert!(self.child.try_wait().expect("a status").is_some(), "the gateway still runs");
+        let config =
+            fs::read_to_string(self.folder.path().join("mxgateway.toml")).expect("its configuration");
+        let port = self.port();
+        Self::start_in(self.folder, GatewayOptions { config, port }).await
+    }
+}
+
+fn read_log(folder: &Path) -> String {
+    fs::read_to_string(folder.join("gateway.log")).unwrap_or_default()
+}
