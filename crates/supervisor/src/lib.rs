@@ -1,2 +1,22 @@
+//! Starts, watches and ends worker processes: the gateway's end of the pipe protocol.
+//!
+//! [`Supervisor`] launches a worker for a session and hands out a [`Worker`] to drive it. Behind that, one
+//! guardian task owns the process and the reading half of its connection until both are gone; whatever
+//! ends first ends the other, the calls that wait, and the session.
+
 #![forbid(unsafe_code)]
-//! .
+
+mod config;
+mod connection;
+mod exit;
+mod guardian;
+mod heartbeat;
+mod launcher;
+mod pending;
+mod port;
+mod process;
+mod start;
+
+pub use config::SupervisorConfig;
+pub use launcher::Supervisor;
+pub use port::{Worker, WorkerReply};

@@ -1,0 +1,120 @@
+//! A worker's process.
+
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use mxgateway_contracts::worker_v1::Bootstrap;
+use mxgateway_worker_ipc::frame::{FrameError, FrameWriter};
+use tokio::process::{Child, ChildStdin, Command};
+use tracing::error;
+
+use crate::config::SupervisorConfig;
+use crate::exit::describe;
+use crate::start::StartError;
+
+/// A worker's process; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct WorkerProcess {
+    child: Child,
+    process_id: u32,
+}
+
+impl WorkerProcess {
+    /// Starts the program; it waits for its bootstrap then.
+    pub(crate) fn spawn(config: &SupervisorConfig, session_id: &str) -> Result<Self, StartError> {
+        let path = &config.executable;
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(StartError::ExecutableMissing { problem: "is not a file" }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StartError::ExecutableMissing { problem: "does not exist" });
+            }
+            Err(source) => return Err(StartError::Spawn(source)),
+        }
+        let log = match &config.log_directory {
+            Some(directory) => log_file(directory, session_id)?,
+            None => Stdio::inherit(),
+        };
+        let mut command = Command::new(path);
+        // For people who look at a list of processes; the worker learns everything from its bootstrap.
+        command.arg("--session-id").arg(session_id);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        // Ctrl-C in the gateway's terminal is for the gateway, which ends its workers in good order.
+        #[cfg(unix)]
+        command.process_group(0);
+        let child = command.spawn().map_err(StartError::Spawn)?;
+        let process_id = child.id().unwrap_or_default();
+        Ok(Self { child, process_id })
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process_id
+    }
+
+    /// Where the bootstrap goes; once.
+    pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Waits until the process has ended by itself. Cancel-safe.
+    pub(crate) async fn wait(&mut self) -> Exit {
+        Exit(self.child.wait().await.ok())
+    }
+
+    /// Waits until the process has ended, and kills it when it has not after `grace`.
+    pub(crate) async fn end(&mut self, grace: Duration) -> Ended {
+        if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
+            return Ended::ByItself(exit);
+        }
+        if let Err(error) = self.child.kill().await {
+            error!(process_id = self.process_id, %error, "Worker process could not be killed");
+        }
+        Ended::Killed
+    }
+}
+
+/// How a process ended; shows as text for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exit(Option<ExitStatus>);
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(status) => formatter.write_str(&describe(status)),
+            None => formatter.write_str("unknown exit status"),
+        }
+    }
+}
+
+/// Who ended a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
+    ByItself(Exit),
+    Killed,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ByItself(exit) => exit.fmt(formatter),
+            Self::Killed => formatter.write_str("killed"),
+        }
+    }
+}
+
+/// Writes the bootstrap and closes the worker's standard input.
+pub(crate) async fn send_bootstrap(stdin: ChildStdin, bootstrap: &Bootstrap) -> Result<(), FrameError> {
+    let mut writer = FrameWriter::new(stdin, u32::MAX);
+    writer.queue(bootstrap)?;
+    writer.close().await
+}
+
+fn log_file(directory: &Path, session_id: &str) -> Result<Stdio, StartError> {
+    let path = directory.join(format!("worker-{session_id}.log"));
+    let file = std::fs::create_dir_all(directory)
+        .and_then(|()| std::fs::OpenOptions::new().create(true).append(true).open(&path));
+    file.map(Stdio::from).map_err(|source| StartError::Log { path, source })
+}

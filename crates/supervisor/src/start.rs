@@ -1,0 +1,260 @@
+//! Bringing up one worker: from nothing to ready.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mxgateway_contracts::time::wire_duration;
+use mxgateway_contracts::worker_v1::{Bootstrap, StartEvents, WorkerReady, envelope::Body};
+use mxgateway_session::{EventSink, WorkerIdentity};
+use mxgateway_worker_ipc::frame::FrameError;
+use mxgateway_worker_ipc::handshake::{GatewaySide, HandshakeError, VersionRange, gateway_handshake};
+use mxgateway_worker_ipc::link::{LinkError, LinkReader, LinkWriter, body_name, split};
+use mxgateway_worker_ipc::secret::{Secret, SecretError};
+use mxgateway_worker_ipc::transport::{Connection, Endpoint, Listener, TransportError, bind};
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::process::ChildStdin;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::warn;
+
+use crate::config::SupervisorConfig;
+use crate::connection::FaultText;
+use crate::process::{Ended, Exit, WorkerProcess, send_bootstrap};
+
+/// After the worker's process ended, how long what it had sent before is looked for.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// After the worker hung up, how long its exit code is waited for.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// Grows with each gateway that takes a worker over; this one started it.
+const FIRST_GENERATION: u64 = 1;
+
+/// A worker that is ready, with the only handles to its process and its connection.
+pub(crate) struct StartedWorker {
+    pub(crate) process: WorkerProcess,
+    pub(crate) reader: LinkReader<ReadHalf<Connection>>,
+    pub(crate) writer: LinkWriter<WriteHalf<Connection>>,
+    pub(crate) identity: WorkerIdentity,
+}
+
+/// Why a worker did not become ready. The executable and the session are named by the caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("the program {problem}; set workers.executable_path to mxgateway-worker")]
+    ExecutableMissing { problem: &'static str },
+    #[error("the program could not be started")]
+    Spawn(#[source] io::Error),
+    #[error("its log {} cannot be written", path.display())]
+    Log { path: PathBuf, source: io::Error },
+    #[error("no random numbers")]
+    Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    #[error("the bootstrap could not be written")]
+    Bootstrap(#[source] FrameError),
+    #[error("it did not {step} within {} s (workers.startup_timeout_seconds)", limit.as_secs_f64())]
+    Timeout { step: &'static str, limit: Duration },
+    #[error("the handshake failed: {0}")]
+    Handshake(#[from] HandshakeError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("it sent {0} where WorkerReady follows")]
+    UnexpectedFrame(&'static str),
+    #[error("it closed its connection before it was ready")]
+    Closed,
+    #[error("it reported no epoch")]
+    NoEpoch,
+    #[error("{0}")]
+    Fault(FaultText),
+    #[error("it ended before it was ready: {0}; its log says more")]
+    Exited(Exit),
+    #[error("{source}; the process ended: {exit}")]
+    Ended { source: Box<Self>, exit: Exit },
+}
+
+impl StartError {
+    /// The worker hung up without a word, so that its exit code says more.
+    fn is_hang_up(&self) -> bool {
+        match self {
+            Self::Closed | Self::Handshake(HandshakeError::Closed(_)) => true,
+            Self::Handshake(HandshakeError::Link(error)) | Self::Link(error) => match error {
+                LinkError::Frame(error) => matches!(error, FrameError::Io(_) | FrameError::Truncated(_)),
+                LinkError::SessionMismatch { .. } | LinkError::OutOfOrder { .. } | LinkError::NoBody(_) => {
+                    false
+                }
+            },
+            Self::Bootstrap(_) => true,
+            Self::Handshake(_)
+            | Self::ExecutableMissing { .. }
+            | Self::Spawn(_)
+            | Self::Log { .. }
+            | Self::Random(_)
+            | Self::Secret(_)
+            | Self::Transport(_)
+            | Self::Timeout { .. }
+            | Self::UnexpectedFrame(_)
+            | Self::NoEpoch
+            | Self::Fault(_)
+            | Self::Exited(_)
+            | Self::Ended { .. } => false,
+        }
+    }
+}
+
+/// Starts a worker. On failure, and when dropped, the process is killed and the socket removed.
+pub(crate) async fn start(
+    config: &SupervisorConfig,
+    backend: &str,
+    sink: &EventSink,
+) -> Result<StartedWorker, StartError> {
+    let session_id = sink.session_id().to_string();
+    let endpoint = new_endpoint(config)?;
+    // Before the worker exists, so that nobody else can sit at its endpoint.
+    let listener = bind(&endpoint)?;
+    let secret = Secret::random()?;
+    let bootstrap = bootstrap(config, &session_id, &endpoint, &secret, backend);
+    let mut process = WorkerProcess::spawn(config, &session_id)?;
+    let stdin = process.take_stdin();
+    let process_id = process.id();
+
+    let brought_up = {
+        let attempt = Attempt { config, session_id: &session_id, secret: &secret, process_id, sink };
+        let mut bring_up = std::pin::pin!(attempt.bring_up(stdin, &bootstrap, listener));
+        tokio::select! {
+            brought_up = &mut bring_up => brought_up,
+            exit = process.wait() => match timeout(LAST_WORDS, bring_up).await {
+                Ok(Err(error)) if !error.is_hang_up() => Err(StartError::Ended { source: Box::new(error), exit }),
+                Ok(_) | Err(_) => Err(StartError::Exited(exit)),
+            },
+        }
+    };
+    match brought_up {
+        Ok((reader, writer, identity)) => Ok(StartedWorker { process, reader, writer, identity }),
+        Err(error) => {
+            let grace = if error.is_hang_up() { EXIT_GRACE } else { Duration::ZERO };
+            match process.end(grace).await {
+                Ended::ByItself(exit) if error.is_hang_up() => Err(StartError::Exited(exit)),
+                Ended::ByItself(_) | Ended::Killed => Err(error),
+            }
+        }
+    }
+}
+
+/// One attempt to bring up a process that runs.
+struct Attempt<'a> {
+    config: &'a SupervisorConfig,
+    session_id: &'a str,
+    secret: &'a Secret,
+    process_id: u32,
+    sink: &'a EventSink,
+}
+
+type BroughtUp = (LinkReader<ReadHalf<Connection>>, LinkWriter<WriteHalf<Connection>>, WorkerIdentity);
+
+impl Attempt<'_> {
+    async fn bring_up(
+        &self,
+        stdin: Option<ChildStdin>,
+        bootstrap: &Bootstrap,
+        listener: Box<dyn Listener>,
+    ) -> Result<BroughtUp, StartError> {
+        let deadline = Instant::now() + self.config.startup_timeout;
+        if let Some(stdin) = stdin {
+            let sent = async { send_bootstrap(stdin, bootstrap).await.map_err(StartError::Bootstrap) };
+            self.within(deadline, "take its bootstrap", sent).await?;
+        }
+        let connection = self.within(deadline, "connect", self.accept(listener)).await?;
+        self.sink.handshaking();
+        let (mut reader, mut writer) = split(connection, self.session_id, self.config.max_frame_bytes);
+        let side =
+            GatewaySide { secret: self.secret, versions: VersionRange::OURS, generation: FIRST_GENERATION };
+        let handshake = async { Ok(gateway_handshake(&mut reader, &mut writer, side).await?) };
+        let handshaken = self.within(deadline, "complete the handshake", handshake).await?;
+        let ready = self.within(deadline, "become ready", wait_ready(&mut reader)).await?;
+        let start = async { Ok(writer.send(0, Body::StartEvents(StartEvents { after_sequence: 0 })).await?) };
+        self.within(deadline, "read", start).await?;
+        let identity = WorkerIdentity {
+            process_id: self.process_id,
+            epoch: ready.epoch,
+            backend_name: ready.backend_name,
+            protocol_version: handshaken.version,
+        };
+        Ok((reader, writer, identity))
+    }
+
+    /// The connection of our process; others are turned away. The endpoint is free afterwards.
+    async fn accept(&self, mut listener: Box<dyn Listener>) -> Result<Connection, StartError> {
+        loop {
+            let accepted = listener.accept().await?;
+            match accepted.peer_process_id {
+                Some(found) if found != self.process_id => {
+                    warn!(
+                        session_id = self.session_id,
+                        worker_process_id = self.process_id,
+                        peer_process_id = found,
+                        "Connection of another process was turned away"
+                    );
+                }
+                Some(_) | None => return Ok(accepted.connection),
+            }
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        deadline: Instant,
+        step: &'static str,
+        work: impl Future<Output = Result<T, StartError>>,
+    ) -> Result<T, StartError> {
+        let limit = self.config.startup_timeout;
+        timeout_at(deadline, work).await.unwrap_or(Err(StartError::Timeout { step, limit }))
+    }
+}
+
+async fn wait_ready(reader: &mut LinkReader<ReadHalf<Connection>>) -> Result<WorkerReady, StartError> {
+    loop {
+        let body = reader.read().await?.ok_or(StartError::Closed)?.body;
+        if let Body::WorkerReady(ready) = body {
+            return if ready.epoch == 0 { Err(StartError::NoEpoch) } else { Ok(ready) };
+        }
+        if let Body::Fault(fault) = body {
+            return Err(StartError::Fault(fault.into()));
+        }
+        // A backend may take its time, and the worker says meanwhile that it lives.
+        if !matches!(body, Body::Heartbeat(_)) {
+            return Err(StartError::UnexpectedFrame(body_name(&body)));
+        }
+    }
+}
+
+fn new_endpoint(config: &SupervisorConfig) -> Result<Endpoint, StartError> {
+    let number = getrandom::u64().map_err(StartError::Random)?;
+    Ok(Endpoint::Unix(config.runtime_directory.join(format!("w-{number:016x}.sock"))))
+}
+
+fn bootstrap(
+    config: &SupervisorConfig,
+    session_id: &str,
+    endpoint: &Endpoint,
+    secret: &Secret,
+    backend: &str,
+) -> Bootstrap {
+    Bootstrap {
+        session_id: session_id.to_owned(),
+        endpoint: endpoint.to_string(),
+        secret: secret.expose().to_vec(),
+        min_protocol_version: VersionRange::OURS.min,
+        max_protocol_version: VersionRange::OURS.max,
+        max_frame_bytes: config.max_frame_bytes,
+        backend_name: backend.to_owned(),
+        backend_options: config.backend_options.clone(),
+        journal_capacity: config.journal_capacity,
+        journal_bytes: config.journal_bytes,
+        heartbeat_interval: Some(wire_duration(config.heartbeat_interval)),
+        connect_timeout: Some(wire_duration(config.startup_timeout)),
+        hung_apartment_ceiling: Some(wire_duration(config.hung_apartment_ceiling)),
+        max_orphan_lifetime: None,
+    }
+}
