@@ -1,0 +1,233 @@
+//! Exit codes for scripts, and what people are told when something failed.
+
+use std::fmt::Write as _;
+use std::io;
+
+use mxgateway_client::contracts::error_code::ErrorCode;
+use mxgateway_client::{ClientError, GatewayError};
+use tonic::Code;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok,
+    Other,
+    Usage,
+    Unreachable,
+    NotFound,
+    Refused,
+    MxAccess,
+    Timeout,
+    Incomplete,
+    Interrupted,
+}
+
+/// The table of `--help`: code and meaning.
+const TABLE: [(Exit, u8, &str); 10] = [
+    (Exit::Ok, 0, "all went well; watch and stream: also ended by Ctrl-C or --for"),
+    (Exit::Other, 1, "any other failure"),
+    (Exit::Usage, 2, "wrong arguments"),
+    (Exit::Unreachable, 3, "the gateway is not reachable, or is stopping"),
+    (Exit::NotFound, 4, "no such session"),
+    (Exit::Refused, 5, "the gateway refused: permission, limit, or state of the session"),
+    (Exit::MxAccess, 6, "MXAccess reported a failure: HRESULT, or status of a value or write"),
+    (Exit::Timeout, 7, "no answer, value or write completion in time"),
+    (Exit::Incomplete, 8, "stream: events are missing, or the gateway cut it as too slow"),
+    (Exit::Interrupted, 130, "read and write: interrupted by Ctrl-C"),
+];
+
+impl Exit {
+    /// The process's exit code.
+    pub(crate) fn code(self) -> u8 {
+        TABLE.iter().find(|(exit, ..)| *exit == self).map_or(1, |(_, code, _)| *code)
+    }
+
+    /// The table as text.
+    pub(crate) fn help() -> String {
+        let mut help = "Exit codes:".to_owned();
+        for (_, code, meaning) in TABLE {
+            let _ = write!(help, "\n  {code:>3}  {meaning}");
+        }
+        help
+    }
+}
+
+/// Why a command did not do what was asked. The text is one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{}", client_text(.0))]
+    Client(#[from] ClientError),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    MxAccess(String),
+    #[error("{0}")]
+    Timeout(String),
+    #[error("{0}")]
+    Incomplete(String),
+    #[error("{0}")]
+    Other(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => client_exit(error),
+            Self::Output(_) | Self::Other(_) => Exit::Other,
+            Self::Usage(_) => Exit::Usage,
+            Self::MxAccess(_) => Exit::MxAccess,
+            Self::Timeout(_) => Exit::Timeout,
+            Self::Incomplete(_) => Exit::Incomplete,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// True when whoever read our output has gone.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn client_exit(error: &ClientError) -> Exit {
+    match error {
+        ClientError::InvalidEndpoint { .. } => Exit::Usage,
+        ClientError::Unreachable { .. } | ClientError::ConnectionLost { .. } => Exit::Unreachable,
+        ClientError::Deadline { .. } => Exit::Timeout,
+        ClientError::MxAccess { .. } => Exit::MxAccess,
+        ClientError::StreamEnded(_) | ClientError::Protocol(_) => Exit::Other,
+        ClientError::Gateway(error) => gateway_exit(error),
+    }
+}
+
+fn gateway_exit(error: &GatewayError) -> Exit {
+    match error.code {
+        Some(ErrorCode::GatewayStopping) => return Exit::Unreachable,
+        Some(ErrorCode::SlowSubscriber) => return Exit::Incomplete,
+        _ => {}
+    }
+    match error.status {
+        Code::NotFound => Exit::NotFound,
+        Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::AlreadyExists
+        | Code::ResourceExhausted
+        | Code::InvalidArgument
+        | Code::Unimplemented => Exit::Refused,
+        Code::DeadlineExceeded => Exit::Timeout,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => Exit::Other,
+    }
+}
+
+/// What happened and what to do next.
+fn client_text(error: &ClientError) -> String {
+    let mut text = error.to_string();
+    if let ClientError::Unreachable { source, .. } | ClientError::ConnectionLost { source, .. } = error {
+        let _ = write!(text, " ({})", innermost(source));
+    }
+    match advice(error) {
+        Some(advice) => format!("{}; {advice}", one_line(&text)),
+        None => one_line(&text),
+    }
+}
+
+fn advice(error: &ClientError) -> Option<&'static str> {
+    match error {
+        ClientError::Unreachable { .. } => {
+            Some("start one with `mxgateway run`, or see everything at work with `cargo xtask demo`")
+        }
+        ClientError::ConnectionLost { .. } => Some("what was asked may or may not have been done"),
+        ClientError::Deadline { .. } => Some("--timeout sets the limit"),
+        ClientError::Gateway(error) => gateway_advice(error.code?),
+        ClientError::InvalidEndpoint { .. }
+        | ClientError::MxAccess { .. }
+        | ClientError::StreamEnded(_)
+        | ClientError::Protocol(_) => None,
+    }
+}
+
+fn gateway_advice(code: ErrorCode) -> Option<&'static str> {
+    if code == ErrorCode::SessionNotFound {
+        Some("`mxgw sessions` lists the open ones")
+    } else if code == ErrorCode::SessionFaulted || code == ErrorCode::SessionClosed {
+        Some("`mxgw open` opens a new one")
+    } else if code == ErrorCode::EventSubscriberActive {
+        Some("end the other subscriber, or set sessions.allow_multiple_event_subscribers")
+    } else if code == ErrorCode::SessionLimit {
+        Some("`mxgw sessions` and `mxgw close ID` make room")
+    } else {
+        None
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().to_lowercase()
+}
+
+/// Texts of others must not break out of their line or steer the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: ErrorCode) -> Failure {
+        Failure::Client(ClientError::Gateway(Box::new(GatewayError {
+            status: code.grpc(),
+            code: Some(code),
+            message: "session session-1 is\nnot known".into(),
+            retry_after: None,
+        })))
+    }
+
+    #[test]
+    fn codes_are_unique_and_in_the_help() {
+        let help = Exit::help();
+        for (at, (exit, code, meaning)) in TABLE.iter().enumerate() {
+            assert_eq!(exit.code(), *code);
+            assert!(TABLE[at + 1..].iter().all(|(_, other, _)| other != code));
+            assert!(help.contains(meaning));
+        }
+    }
+
+    #[test]
+    fn each_error_of_the_gateway_has_its_exit() {
+        for (code, exit) in [
+            (ErrorCode::SessionNotFound, Exit::NotFound),
+            (ErrorCode::SessionFaulted, Exit::Refused),
+            (ErrorCode::EventSubscriberActive, Exit::Refused),
+            (ErrorCode::SessionLimit, Exit::Refused),
+            (ErrorCode::SlowSubscriber, Exit::Incomplete),
+            (ErrorCode::CommandTimeout, Exit::Timeout),
+            (ErrorCode::GatewayStopping, Exit::Unreachable),
+            (ErrorCode::Internal, Exit::Other),
+        ] {
+            assert_eq!(failure(code).exit(), exit, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_line_with_what_to_do_next() {
+        assert_eq!(
+            failure(ErrorCode::SessionNotFound).to_string(),
+            "session session-1 is not known; `mxgw sessions` lists the open ones"
+        );
+    }
+}

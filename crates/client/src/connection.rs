@@ -1,0 +1,183 @@
+//! The connection to a gateway: one lazily connecting HTTP/2 channel, and the calls that need no session.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mxgateway_contracts::v1::{
+    GetSessionRequest, ListSessionsRequest, OpenSessionRequest, Session, StreamEventsRequest, StreamItem,
+};
+use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+use tonic::codec::Streaming;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Response, Status};
+
+use crate::cursor::ProtocolViolation;
+use crate::error::ClientError;
+use crate::session::{OpenOptions, SessionClient};
+
+/// Where a gateway listens unless told otherwise.
+pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:5120";
+
+/// How much of one stream may be on its way unread. Small, so that a gateway soon notices a reader that
+/// stopped.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Shared by all streams of a client: readers that stopped on 15 streams still leave room for calls.
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// How to reach a gateway.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// URL of the gateway.
+    pub endpoint: String,
+    /// Limit for making a connection.
+    pub connect_timeout: Duration,
+    /// Limit for each call but opening a session; also the limit that commands ask of the gateway.
+    pub call_timeout: Duration,
+    /// Limit for opening a session, which starts a process.
+    pub open_timeout: Duration,
+    /// How often an open connection is checked.
+    pub keepalive_interval: Duration,
+    /// How long the answer to such a check may take before the connection counts as lost.
+    pub keepalive_timeout: Duration,
+    /// Largest message in either direction, in bytes.
+    pub max_message_bytes: usize,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            endpoint: DEFAULT_ENDPOINT.to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(30),
+            open_timeout: Duration::from_secs(60),
+            keepalive_interval: Duration::from_secs(15),
+            keepalive_timeout: Duration::from_secs(10),
+            max_message_bytes: 16 << 20,
+        }
+    }
+}
+
+/// A gateway. Cheap to clone; clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    grpc: MxGatewayClient<Channel>,
+    options: Arc<ClientOptions>,
+}
+
+impl Client {
+    /// A client of the gateway at `options.endpoint`. Connects with the first call, and again whenever
+    /// the connection was lost. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClientError::InvalidEndpoint`]; a gateway that is not there shows in the first call.
+    pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
+        let endpoint = Endpoint::from_shared(options.endpoint.clone())
+            .ok()
+            .filter(|endpoint| endpoint.uri().scheme_str() == Some("http") && endpoint.uri().host().is_some())
+            .ok_or_else(|| ClientError::InvalidEndpoint { endpoint: options.endpoint.clone() })?
+            .connect_timeout(options.connect_timeout)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(options.keepalive_interval)
+            .keep_alive_timeout(options.keepalive_timeout)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        let grpc = MxGatewayClient::new(endpoint.connect_lazy())
+            .max_decoding_message_size(options.max_message_bytes)
+            .max_encoding_message_size(options.max_message_bytes);
+        Ok(Self { grpc, options: Arc::new(options) })
+    }
+
+    /// URL of the gateway.
+    pub fn endpoint(&self) -> &str {
+        &self.options.endpoint
+    }
+
+    /// The options the client was made with.
+    pub fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
+    /// The generated client, for what has no helper here. Its calls have no deadline of their own.
+    pub fn grpc(&self) -> MxGatewayClient<Channel> {
+        self.grpc.clone()
+    }
+
+    /// Opens a session, which starts a worker process.
+    ///
+    /// # Errors
+    /// The gateway's refusal, or a transport failure; in the latter case a session may have been opened,
+    /// which the gateway ends when nobody uses it.
+    pub async fn open_session(&self, options: OpenOptions) -> Result<SessionClient, ClientError> {
+        let request: OpenSessionRequest = options.into();
+        let mut grpc = self.grpc();
+        let reply = self.call("OpenSession", self.options.open_timeout, grpc.open_session(request)).await?;
+        Ok(SessionClient::opened(self.clone(), reply))
+    }
+
+    /// A session that is open already, by its id. Nothing is sent.
+    pub fn session(&self, id: impl Into<String>) -> SessionClient {
+        SessionClient::known(self.clone(), id.into())
+    }
+
+    /// What the gateway knows about a session.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`, or a transport failure.
+    pub async fn get_session(&self, id: &str) -> Result<Session, ClientError> {
+        let request = GetSessionRequest { session_id: id.to_owned() };
+        let mut grpc = self.grpc();
+        let reply = self.call("GetSession", self.options.call_timeout, grpc.get_session(request)).await?;
+        reply.session.ok_or_else(|| ProtocolViolation::IncompleteReply { call: "GetSession" }.into())
+    }
+
+    /// Every session of the gateway, oldest first; reads page after page.
+    ///
+    /// # Errors
+    /// The gateway's refusal, or a transport failure.
+    pub async fn list_sessions(&self) -> Result<Vec<Session>, ClientError> {
+        let mut sessions = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = ListSessionsRequest { page_size: 0, page_token: page_token.clone() };
+            let mut grpc = self.grpc();
+            let page =
+                self.call("ListSessions", self.options.call_timeout, grpc.list_sessions(request)).await?;
+            sessions.extend(page.sessions);
+            if page.next_page_token.is_empty() {
+                return Ok(sessions);
+            }
+            // A token that leads back to its own page would have no end.
+            if page.next_page_token == page_token {
+                return Err(ProtocolViolation::IncompleteReply { call: "ListSessions" }.into());
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    /// Starts an event stream; returns when the gateway has taken the request.
+    pub(crate) async fn stream_events(
+        &self,
+        request: StreamEventsRequest,
+    ) -> Result<Streaming<StreamItem>, ClientError> {
+        let mut grpc = self.grpc();
+        self.call("StreamEvents", self.options.call_timeout, grpc.stream_events(request)).await
+    }
+
+    pub(crate) async fn call<T>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, ClientError> {
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(self.error(status)),
+            Err(_) => Err(ClientError::Deadline { call, limit }),
+        }
+    }
+
+    pub(crate) fn error(&self, status: Status) -> ClientError {
+        ClientError::from_status(status, self.endpoint())
+    }
+}
