@@ -1,0 +1,281 @@
+//! The worker's own ring of recent events, between the apartment that raises and the connection that
+//! sends. A callback never blocks: it numbers, encodes, pushes and returns. What the gateway did not take
+//! in time makes room for what is newer, and the loss is told in its place.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use mxgateway_contracts::time::timestamp;
+use mxgateway_contracts::v1::{self, MxEvent};
+use mxgateway_session_core::event::{Event, EventFamily, ItemKey};
+use mxgateway_session_core::ring::{Read, ReadBudget, Ring, RingLimits};
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::sync::Notify;
+
+/// Bounds of a [`Journal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// Events it keeps.
+    pub events: usize,
+    /// Bytes of everything it keeps.
+    pub bytes: usize,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Journal {
+    state: Mutex<State>,
+    pushed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    /// Everything up to here was sent, or told as lost.
+    sent: u64,
+    lost: u64,
+}
+
+/// The next thing to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// Encoded events in order, the oldest first, without a hole.
+    Events {
+        first: u64,
+        events: Vec<Bytes>,
+    },
+    /// These are gone.
+    Loss {
+        from: u64,
+        to: u64,
+    },
+    Nothing,
+}
+
+/// What the journal holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// 0 when nothing is kept.
+    pub(crate) oldest: u64,
+    /// 0 before the first event.
+    pub(crate) newest: u64,
+    pub(crate) unsent: u64,
+    pub(crate) lost: u64,
+}
+
+/// A start position that lies in the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("events were asked for after {asked}, but the newest is {newest}")]
+pub(crate) struct FutureSequence {
+    pub(crate) asked: u64,
+    pub(crate) newest: u64,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(limits: JournalLimits) -> Arc<Self> {
+        let ring = Ring::new(RingLimits {
+            replay_count: limits.events,
+            bytes: limits.bytes,
+            replay_age: None,
+            lag_count: 0,
+        });
+        Arc::new(Self { state: Mutex::new(State { ring, sent: 0, lost: 0 }), pushed: Notify::new() })
+    }
+
+    /// Sends from after `sequence` on.
+    pub(crate) fn start(&self, sequence: u64) -> Result<(), FutureSequence> {
+        let mut state = self.state.lock();
+        let newest = state.ring.newest();
+        if sequence > newest {
+            return Err(FutureSequence { asked: sequence, newest });
+        }
+        state.sent = sequence;
+        Ok(())
+    }
+
+    /// Returns when something may have been pushed since the last time.
+    pub(crate) async fn pushed(&self) {
+        self.pushed.notified().await;
+    }
+
+    /// Takes the next events or loss; they count as sent.
+    pub(crate) fn take(&self, budget: ReadBudget) -> Outgoing {
+        let mut events = Vec::new();
+        let mut state = self.state.lock();
+        let after = state.sent;
+        match state.ring.read(after, budget, &mut events) {
+            Read::Events => {
+                state.sent = events.last().map_or(after, |event| event.sequence);
+                drop(state);
+                let events = events.into_iter().map(|event| event.payload).collect();
+                Outgoing::Events { first: after + 1, events }
+            }
+            Read::UpToDate => Outgoing::Nothing,
+            Read::Evicted { released } => state.lose(released),
+            Read::Loss(loss) => state.lose(loss.to),
+        }
+    }
+
+    /// Counts an event as lost that was taken but cannot be sent.
+    pub(crate) fn count_unsendable(&self) {
+        self.state.lock().lost += 1;
+    }
+
+    /// Copies events without taking them, the oldest first.
+    pub(crate) fn peek(&self, budget: ReadBudget) -> Vec<Bytes> {
+        let mut events = Vec::new();
+        let state = self.state.lock();
+        let oldest = state.ring.retained().map_or(0, |(oldest, _)| oldest);
+        state.ring.read(oldest.saturating_sub(1), budget, &mut events);
+        drop(state);
+        events.into_iter().map(|event| event.payload).collect()
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        let state = self.state.lock();
+        let newest = state.ring.newest();
+        Bounds {
+            oldest: state.ring.retained().map_or(0, |(oldest, _)| oldest),
+            newest,
+            unsent: newest.saturating_sub(state.sent),
+            lost: state.lost,
+        }
+    }
+
+    fn push(&self, events: Vec<Event>) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        for event in events {
+            if let Err(error) = state.ring.push(event, now) {
+                // Cannot happen while one sink numbers the events; a gap would show it to the gateway.
+                tracing::error!(%error, "Journal refused an event");
+            }
+        }
+        drop(state);
+        self.pushed.notify_one();
+    }
+}
+
+impl State {
+    fn lose(&mut self, to: u64) -> Outgoing {
+        let from = self.sent + 1;
+        self.sent = to;
+        self.lost += to - from + 1;
+        Outgoing::Loss { from, to }
+    }
+}
+
+/// The backend's way to raise events; lives on the apartment thread.
+#[derive(Debug)]
+pub struct EventSink {
+    journal: Arc<Journal>,
+    last_sequence: Cell<u64>,
+}
+
+impl EventSink {
+    /// The only sink of a journal: it numbers the events from 1.
+    pub fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, last_sequence: Cell::new(0) }
+    }
+
+    /// Takes events over in order, with everything but their number and time. Never blocks on a reader.
+    pub fn raise(&self, events: Vec<MxEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let received = SystemTime::now();
+        self.journal.push(events.into_iter().map(|event| self.number(event, received)).collect());
+    }
+
+    fn number(&self, mut event: MxEvent, received: SystemTime) -> Event {
+        let sequence = self.last_sequence.get() + 1;
+        self.last_sequence.set(sequence);
+        event.worker_sequence = sequence;
+        event.worker_time = Some(timestamp(received));
+        Event {
+            sequence,
+            family: family(event.family()),
+            item: ItemKey { server_handle: event.server_handle, item_handle: event.item_handle },
+            received,
+            payload: event.encode_to_vec().into(),
+        }
+    }
+}
+
+fn family(family: v1::EventFamily) -> EventFamily {
+    match family {
+        v1::EventFamily::Unspecified | v1::EventFamily::OnDataChange => EventFamily::DataChange,
+        v1::EventFamily::OnWriteComplete => EventFamily::WriteComplete,
+        v1::EventFamily::OperationComplete => EventFamily::OperationComplete,
+        v1::EventFamily::OnBufferedDataChange => EventFamily::BufferedDataChange,
+        v1::EventFamily::OnAlarmTransition => EventFamily::AlarmTransition,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: ReadBudget = ReadBudget { events: usize::MAX, bytes: usize::MAX };
+
+    fn raise(sink: &EventSink, count: usize) {
+        let event = MxEvent { family: v1::EventFamily::OnWriteComplete.into(), ..MxEvent::default() };
+        sink.raise(vec![event; count]);
+    }
+
+    fn sequences(outgoing: Outgoing) -> Vec<u64> {
+        match outgoing {
+            Outgoing::Events { first, events } => {
+                assert_eq!(MxEvent::decode(events[0].clone()).unwrap().worker_sequence, first);
+                events.into_iter().map(|event| MxEvent::decode(event).unwrap().worker_sequence).collect()
+            }
+            Outgoing::Loss { .. } | Outgoing::Nothing => panic!("{outgoing:?}"),
+        }
+    }
+
+    #[test]
+    fn an_overflow_becomes_a_loss_in_place_of_the_events() {
+        let journal = Journal::new(JournalLimits { events: 4, bytes: 1 << 20 });
+        let sink = EventSink::new(Arc::clone(&journal));
+        raise(&sink, 2);
+        assert_eq!(sequences(journal.take(ALL)), [1, 2]);
+        raise(&sink, 7);
+        assert_eq!(journal.bounds(), Bounds { oldest: 6, newest: 9, unsent: 7, lost: 0 });
+        assert_eq!(journal.take(ALL), Outgoing::Loss { from: 3, to: 5 });
+        assert_eq!(sequences(journal.take(ReadBudget { events: 3, ..ALL })), [6, 7, 8]);
+        assert_eq!(sequences(journal.take(ALL)), [9]);
+        assert_eq!(journal.take(ALL), Outgoing::Nothing);
+        assert_eq!(journal.bounds(), Bounds { oldest: 6, newest: 9, unsent: 0, lost: 3 });
+    }
+
+    #[test]
+    fn bytes_bound_the_journal_too() {
+        let journal = Journal::new(JournalLimits { events: 1000, bytes: 2000 });
+        raise(&EventSink::new(Arc::clone(&journal)), 1000);
+        let Outgoing::Loss { from: 1, to } = journal.take(ALL) else { panic!("nothing was lost") };
+        assert!((900..1000).contains(&to), "{to}");
+    }
+
+    #[test]
+    fn peeking_takes_nothing_and_a_start_may_lie_back_but_not_ahead() {
+        let journal = Journal::new(JournalLimits { events: 10, bytes: 1 << 20 });
+        raise(&EventSink::new(Arc::clone(&journal)), 3);
+        assert_eq!(journal.peek(ALL).len(), 3);
+        assert_eq!(journal.peek(ReadBudget { events: 2, ..ALL }).len(), 2);
+        assert_eq!(sequences(journal.take(ALL)), [1, 2, 3]);
+        journal.start(1).unwrap();
+        assert_eq!(sequences(journal.take(ALL)), [2, 3]);
+        assert_eq!(journal.start(4), Err(FutureSequence { asked: 4, newest: 3 }));
+    }
+
+    #[tokio::test]
+    async fn a_push_wakes_the_sender_also_when_it_comes_first() {
+        let journal = Journal::new(JournalLimits { events: 10, bytes: 1 << 20 });
+        raise(&EventSink::new(Arc::clone(&journal)), 1);
+        tokio::time::timeout(std::time::Duration::from_secs(10), journal.pushed()).await.unwrap();
+    }
+}

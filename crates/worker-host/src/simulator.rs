@@ -1,0 +1,228 @@
+//! A backend without System Platform: a galaxy from a TOML file, with MXAccess's behaviour.
+//!
+//! Each worker has its own galaxy: what one session writes, another does not see.
+
+use std::path::Path;
+use std::time::Instant;
+
+use mxgateway_contracts::v1::MxValue;
+
+use crate::inbox::Inbox;
+use crate::journal::EventSink;
+use crate::mxaccess::{BackendError, CallError, Identity, MxAccess};
+
+mod engine;
+mod galaxy;
+mod host;
+mod replay;
+mod source;
+mod status;
+mod value;
+
+use engine::{Engine, Now};
+pub use galaxy::{Galaxy, GalaxyError};
+use host::HostSensors;
+
+/// Name in `Bootstrap.backend_name`.
+pub const BACKEND_NAME: &str = "simulator";
+/// Option that names a galaxy file.
+const GALAXY_OPTION: &str = "galaxy";
+
+// Quality words in the style of OPC DA.
+const QUALITY_GOOD: i32 = 192;
+const QUALITY_CONFIGURATION_ERROR: i32 = 4;
+const QUALITY_NOT_CONNECTED: i32 = 8;
+const QUALITY_WAITING: i32 = 32;
+
+/// Settings of the simulator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SimulatorOptions {
+    /// Galaxy file; the built-in galaxy when absent.
+    pub galaxy: Option<String>,
+}
+
+impl SimulatorOptions {
+    /// Reads `Bootstrap.backend_options`. Errors: an unknown option.
+    pub fn parse<'a>(
+        options: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> Result<Self, BackendError> {
+        let mut parsed = Self::default();
+        let mut unknown = Vec::new();
+        for (key, value) in options {
+            match key.as_str() {
+                GALAXY_OPTION => parsed.galaxy = Some(value.clone()),
+                _ => unknown.push(key.as_str()),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(parsed);
+        }
+        unknown.sort_unstable();
+        let message = format!("the simulator has no option {} (it has: {GALAXY_OPTION})", unknown.join(", "));
+        Err(BackendError { hresult: 0, message })
+    }
+}
+
+/// The backend; see the module's documentation.
+#[derive(Debug)]
+pub struct Simulator {
+    engine: Engine,
+    /// Made when the first item is added, so that a session without sensors does not pay for them.
+    sensors: Sensors,
+    events: EventSink,
+    path: String,
+}
+
+#[derive(Debug)]
+enum Sensors {
+    NotYet,
+    Ready(Box<HostSensors>),
+    /// The galaxy wants none, or this machine has none.
+    Absent,
+}
+
+impl Simulator {
+    /// Loads the galaxy. Errors: it cannot be read or is not valid.
+    pub fn new(options: &SimulatorOptions, events: EventSink) -> Result<Self, BackendError> {
+        let galaxy = match &options.galaxy {
+            Some(path) => Galaxy::load(Path::new(path)),
+            None => Galaxy::built_in(),
+        };
+        let galaxy = galaxy.map_err(|error| BackendError { hresult: 0, message: with_sources(&error) })?;
+        let engine = Engine::new(galaxy, Now::read());
+        let sensors = if engine.wants_host_sensors() { Sensors::NotYet } else { Sensors::Absent };
+        let path = options.galaxy.clone().unwrap_or_else(|| "built-in".to_owned());
+        Ok(Self { engine, sensors, events, path })
+    }
+
+    fn make_sensors(&mut self) {
+        if !matches!(self.sensors, Sensors::NotYet) {
+            return;
+        }
+        self.sensors = match HostSensors::new() {
+            Ok(sensors) => {
+                self.engine.install_host_sensors(&sensors.attributes());
+                Sensors::Ready(Box::new(sensors))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "This machine's sensors cannot be read");
+                Sensors::Absent
+            }
+        };
+    }
+
+    fn deliver(&mut self) {
+        let now = Now::read();
+        if let Some(groups) = self.engine.host_groups_due(now)
+            && let Sensors::Ready(sensors) = &mut self.sensors
+        {
+            let readings = sensors.read(&groups);
+            self.engine.host_measured(readings, now);
+        }
+        let mut events = Vec::new();
+        self.engine.run(now, &mut events);
+        self.events.raise(events);
+    }
+}
+
+impl MxAccess for Simulator {
+    fn identity(&self) -> Identity {
+        Identity {
+            backend_name: BACKEND_NAME.to_owned(),
+            prog_id: "MxGateway.Simulator".to_owned(),
+            class_id: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            path: self.path.clone(),
+        }
+    }
+
+    fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
+        self.engine.register(client_name)
+    }
+
+    fn unregister(&mut self, server: i32) -> Result<(), CallError> {
+        self.engine.unregister(server)
+    }
+
+    fn add_item(&mut self, server: i32, definition: &str, context: Option<&str>) -> Result<i32, CallError> {
+        self.make_sensors();
+        self.engine.add_item(server, definition, context.unwrap_or_default())
+    }
+
+    fn remove_item(&mut self, server: i32, item: i32) -> Result<(), CallError> {
+        self.engine.remove_item(server, item)
+    }
+
+    fn advise(&mut self, server: i32, item: i32) -> Result<(), CallError> {
+        self.engine.advise(server, item, Now::read())
+    }
+
+    fn advise_supervisory(&mut self, server: i32, item: i32) -> Result<(), CallError> {
+        self.engine.advise(server, item, Now::read())
+    }
+
+    fn un_advise(&mut self, server: i32, item: i32) -> Result<(), CallError> {
+        self.engine.un_advise(server, item)
+    }
+
+    fn write(
+        &mut self,
+        server: i32,
+        item: i32,
+        value: &MxValue,
+        time: Option<&MxValue>,
+        _user_id: i32,
+    ) -> Result<(), CallError> {
+        // The galaxy has no security: any user may do what the security class allows.
+        self.engine.write(server, item, value, time, Now::read())
+    }
+
+    fn pump(&mut self, inbox: &Inbox, limit: Instant) {
+        self.deliver();
+        let due = self.engine.next_due();
+        inbox.wait_until(due.map_or(limit, |due| due.min(limit)));
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Journal, JournalLimits};
+
+    fn options(pairs: &[(&str, &str)]) -> Result<SimulatorOptions, BackendError> {
+        let pairs: Vec<_> =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        SimulatorOptions::parse(pairs.iter().map(|(key, value)| (key, value)))
+    }
+
+    #[test]
+    fn options_are_named_when_unknown() {
+        assert_eq!(options(&[("galaxy", "a.toml")]).unwrap().galaxy.as_deref(), Some("a.toml"));
+        let error = options(&[("galaxie", "a.toml"), ("colour", "red")]).unwrap_err();
+        assert_eq!(error.to_string(), "the simulator has no option colour, galaxie (it has: galaxy)");
+    }
+
+    #[test]
+    fn a_bad_galaxy_fails_with_its_problems() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bad.toml");
+        std::fs::write(&path, "[galaxy]\nname = \"x\"\ncolour = 1\n").unwrap();
+        let journal = Journal::new(JournalLimits { events: 10, bytes: 1 << 20 });
+        let options = SimulatorOptions { galaxy: Some(path.display().to_string()) };
+        let error = Simulator::new(&options, EventSink::new(journal.clone())).unwrap_err();
+        assert!(error.to_string().contains("galaxy: unknown key colour"), "{error}");
+        let options = SimulatorOptions { galaxy: Some("nowhere.toml".to_owned()) };
+        let error = Simulator::new(&options, EventSink::new(journal)).unwrap_err();
+        assert!(error.to_string().contains("nowhere.toml: "), "{error}");
+    }
+}

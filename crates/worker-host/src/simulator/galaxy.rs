@@ -1,0 +1,244 @@
+//! The simulated galaxy: areas, objects and their attributes, read from TOML.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::source::Source;
+use super::value::{Data, DataType};
+
+mod keys;
+mod reading;
+mod reference;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use reference::{Part, Target};
+
+/// Galaxy files above this are refused, in bytes.
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+const BUILT_IN: &str = include_str!("../../galaxies/default.toml");
+const BUILT_IN_RECORDING: &str = include_str!("../../galaxies/mill.csv");
+
+/// Why there is no galaxy.
+#[derive(Debug, thiserror::Error)]
+pub enum GalaxyError {
+    /// The file, or a recording it names, cannot be read.
+    #[error("cannot read the galaxy file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is larger than 16 MiB.
+    #[error("the galaxy file {path} is larger than {MAX_FILE_BYTES} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text is no TOML.
+    #[error("the galaxy is not valid TOML: {0}")]
+    Syntax(String),
+    /// The text is TOML but describes no galaxy; every problem found.
+    #[error("the galaxy has {} problem(s): {}", .0.len(), .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+/// A whole galaxy.
+#[derive(Clone, Debug)]
+pub struct Galaxy {
+    name: String,
+    objects: Vec<Object>,
+    by_name: HashMap<String, usize>,
+}
+
+/// An area or an object. Both may be referred to; areas have no attributes of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) is_area: bool,
+    pub(crate) area: Option<usize>,
+    pub(crate) container: Option<usize>,
+    /// Lower-case contained names of what it contains.
+    contained: HashMap<String, usize>,
+    pub(crate) scan: Duration,
+    /// Gets the sensors of this machine as attributes.
+    pub(crate) host_sensors: bool,
+    pub(crate) attributes: Vec<Attribute>,
+    by_attribute: HashMap<String, usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute {
+    pub(crate) name: String,
+    pub(crate) data_type: DataType,
+    pub(crate) security: Security,
+    pub(crate) source: Source,
+    /// What it holds at first; for an array this also tells the length.
+    pub(crate) initial: Data,
+}
+
+impl Attribute {
+    pub(crate) fn is_array(&self) -> bool {
+        matches!(self.initial, Data::Array(_))
+    }
+
+    pub(crate) fn is_calculated(&self) -> bool {
+        !matches!(self.source, Source::Stored)
+    }
+}
+
+/// Security classification of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    FreeAccess,
+    Operate,
+    SecuredWrite,
+    VerifiedWrite,
+    Tune,
+    Configure,
+    ViewOnly,
+}
+
+impl Security {
+    const ALL: [Self; 7] = [
+        Self::FreeAccess,
+        Self::Operate,
+        Self::SecuredWrite,
+        Self::VerifiedWrite,
+        Self::Tune,
+        Self::Configure,
+        Self::ViewOnly,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::FreeAccess => "free_access",
+            Self::Operate => "operate",
+            Self::SecuredWrite => "secured_write",
+            Self::VerifiedWrite => "verified_write",
+            Self::Tune => "tune",
+            Self::Configure => "configure",
+            Self::ViewOnly => "view_only",
+        }
+    }
+}
+
+/// Names an attribute within a galaxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AttributeId {
+    pub(crate) object: usize,
+    pub(crate) attribute: usize,
+}
+
+impl Galaxy {
+    /// The galaxy that comes with the program.
+    pub fn built_in() -> Result<Self, GalaxyError> {
+        Self::parse(BUILT_IN, &|file| match file {
+            "mill.csv" => Ok(BUILT_IN_RECORDING.to_owned()),
+            _ => Err("no such recording comes with the program".to_owned()),
+        })
+    }
+
+    /// Reads a galaxy file; the recordings it names are looked for beside it.
+    pub fn load(path: &Path) -> Result<Self, GalaxyError> {
+        let text = read_limited(path)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(&text, &|file| {
+            read_limited(&folder.join(file)).map_err(|error| match error {
+                GalaxyError::Read { source, .. } => source.to_string(),
+                GalaxyError::TooLarge { .. } | GalaxyError::Syntax(_) | GalaxyError::Invalid(_) => {
+                    error.to_string()
+                }
+            })
+        })
+    }
+
+    /// Reads a galaxy from text. `recording` gives the text of a recording by its name.
+    pub(crate) fn parse(
+        text: &str,
+        recording: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, GalaxyError> {
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| GalaxyError::Syntax(error.to_string().trim().to_owned()))?;
+        reading::galaxy(&table, recording).map_err(GalaxyError::Invalid)
+    }
+
+    /// What the galaxy holds, for people, a line for each fact.
+    pub fn summary(&self) -> String {
+        let areas = self.objects.iter().filter(|object| object.is_area).count();
+        let attributes: usize = self.objects.iter().map(|object| object.attributes.len()).sum();
+        let mut types = BTreeMap::<&str, usize>::new();
+        for attribute in self.objects.iter().flat_map(|object| &object.attributes) {
+            *types.entry(attribute.data_type.name()).or_default() += 1;
+        }
+        let types: Vec<_> = types.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let sensors: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|object| object.host_sensors)
+            .map(|object| object.name.as_str())
+            .collect();
+        let mut text = format!(
+            "galaxy {}\n{areas} areas, {} objects, {attributes} attributes ({})\n",
+            self.name,
+            self.objects.len() - areas,
+            types.join(", ")
+        );
+        if !sensors.is_empty() {
+            text.push_str(&format!("sensors of this machine: {}\n", sensors.join(", ")));
+        }
+        text
+    }
+
+    pub(crate) fn attribute(&self, id: AttributeId) -> Option<&Attribute> {
+        self.objects.get(id.object)?.attributes.get(id.attribute)
+    }
+
+    pub(crate) fn object(&self, id: AttributeId) -> Option<&Object> {
+        self.objects.get(id.object)
+    }
+
+    /// True when some object wants the sensors of this machine.
+    pub(crate) fn wants_host_sensors(&self) -> bool {
+        self.objects.iter().any(|object| object.host_sensors)
+    }
+
+    /// Adds attributes to every object that wants the sensors of this machine; configured attributes of
+    /// the same name stay.
+    pub(crate) fn install_host_sensors(&mut self, attributes: &[Attribute]) {
+        for object in self.objects.iter_mut().filter(|object| object.host_sensors) {
+            for attribute in attributes {
+                object.add_attribute(attribute.clone());
+            }
+        }
+    }
+}
+
+impl Object {
+    /// False when there is an attribute of this name already.
+    fn add_attribute(&mut self, attribute: Attribute) -> bool {
+        let key = attribute.name.to_ascii_lowercase();
+        if self.by_attribute.contains_key(&key) {
+            return false;
+        }
+        self.by_attribute.insert(key, self.attributes.len());
+        self.attributes.push(attribute);
+        true
+    }
+}
+
+fn read_limited(path: &Path) -> Result<String, GalaxyError> {
+    use std::io::Read as _;
+    let read = |source| GalaxyError::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(read)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(read)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
+        return Err(GalaxyError::TooLarge { path: path.to_owned() });
+    }
+    Ok(text)
+}

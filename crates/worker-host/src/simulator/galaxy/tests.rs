@@ -1,0 +1,169 @@
+use super::*;
+use crate::simulator::status::Detail;
+
+const PLANT: &str = r#"
+[galaxy]
+name = "Test"
+
+[[area]]
+name = "Plant"
+
+[[object]]
+name = "Line_001"
+area = "Plant"
+[object.attributes]
+Speed = { type = "double", value = 1.5 }
+"Speed.HiLimit" = { type = "double", value = 9 }
+
+[[object]]
+name = "Pump_001"
+container = "Line_001"
+area = "Plant"
+contained_name = "Pump"
+[object.attributes]
+Running = { type = "boolean" }
+Samples = { type = "integer", array = 3, value = [1, 2, 3] }
+"#;
+
+fn no_recording(_: &str) -> Result<String, String> {
+    Err("no such file".to_owned())
+}
+
+fn plant() -> Galaxy {
+    Galaxy::parse(PLANT, &no_recording).unwrap()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    match Galaxy::parse(text, &no_recording) {
+        Err(GalaxyError::Invalid(problems)) => problems,
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+#[test]
+fn references_resolve_as_in_mxaccess() {
+    let galaxy = plant();
+    let name = |definition: &str, context: &str| {
+        galaxy.resolve(definition, context).map(|target| {
+            let object = galaxy.object(target.attribute).unwrap();
+            let attribute = galaxy.attribute(target.attribute).unwrap();
+            (format!("{}.{}", object.name, attribute.name), target.part)
+        })
+    };
+    let whole = |text: &str| Ok((text.to_owned(), Part::Whole));
+    let cases = [
+        ("Line_001.Speed", "", whole("Line_001.Speed")),
+        ("line_001.SPEED.hilimit", "", whole("Line_001.Speed.HiLimit")),
+        ("Pump_001.Samples[]", "", whole("Pump_001.Samples")),
+        ("Pump_001.Samples[1]", "", Ok(("Pump_001.Samples".to_owned(), Part::Element(0)))),
+        ("Pump_001.Samples[3]", "", Ok(("Pump_001.Samples".to_owned(), Part::Element(2)))),
+        ("Pump_001.Samples", "", Err(Detail::IndexOutOfRange)),
+        ("Pump_001.Samples[0]", "", Err(Detail::IndexOutOfRange)),
+        ("Pump_001.Samples[4]", "", Err(Detail::IndexOutOfRange)),
+        ("Pump_001.Samples[99999999999999999999999]", "", Err(Detail::IndexOutOfRange)),
+        ("Pump_001.Samples[x]", "", Err(Detail::InvalidReference)),
+        ("Pump_001.Samples[1", "", Err(Detail::InvalidReference)),
+        ("Pump_001.Running[]", "", Err(Detail::DimensionDoesNotExist)),
+        ("Pump_001.Nothing", "", Err(Detail::InvalidAttributeId)),
+        ("Plant.Nothing", "", Err(Detail::InvalidAttributeId)),
+        ("Nowhere.Speed", "", Err(Detail::InvalidObjectId)),
+        ("Speed", "", Err(Detail::InvalidReference)),
+        ("", "", Err(Detail::InvalidReference)),
+        ("Line_001..Speed", "", Err(Detail::InvalidReference)),
+        ("me.Speed", "Line_001", whole("Line_001.Speed")),
+        ("Speed", "Line_001", whole("Line_001.Speed")),
+        ("me.Pump.Running", "Line_001", whole("Pump_001.Running")),
+        ("MyContainer.Speed", "Pump_001", whole("Line_001.Speed")),
+        ("MyContainer.Pump.Samples[2]", "Pump_001", Ok(("Pump_001.Samples".to_owned(), Part::Element(1)))),
+        ("MyContainer.Speed", "Line_001", Err(Detail::InvalidObjectId)),
+        ("Pump_001.Running", "Line_001", whole("Pump_001.Running")),
+        ("me.Speed", "Nowhere", Err(Detail::InvalidObjectId)),
+    ];
+    for (definition, context, expected) in cases {
+        assert_eq!(name(definition, context), expected, "{definition:?} from {context:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_listed_at_once_with_their_place() {
+    let found = problems(
+        r#"
+        surprise = 1
+        [galaxy]
+        scan_ms = 0
+        [[area]]
+        name = "Plant"
+        parent = "Plant"
+        [[object]]
+        area = "Nowhere"
+        [[object]]
+        name = "Bad.Name"
+        [[object]]
+        name = "plant"
+        colour = "red"
+        [object.attributes]
+        A = { type = "number" }
+        B = { type = "integer", value = "five" }
+        C = { type = "integer", array = 2, value = [1] }
+        D = { type = "string", source = { kind = "sine" } }
+        E = { type = "double", source = { kind = "ramp", low = 2, high = 1, speed = 3 }, security = "operate" }
+        F = { type = "integer", source = { kind = "replay", file = "none.csv" } }
+        G = 5
+        "H[1]" = { type = "integer" }
+        "#,
+    );
+    for expected in [
+        "galaxy file: unknown key surprise",
+        "galaxy: name is missing",
+        "galaxy: scan_ms must be a whole number from 1 to 60000",
+        "Plant: is its own area or parent",
+        "object number 1: name is missing",
+        "object number 1: area names Nowhere, but there is no such area",
+        "object Bad.Name: the name must be",
+        "object plant: there is an area or object of this name already",
+        "object plant: unknown key colour",
+        "plant.A: type is \"number\" but must be one of boolean, integer",
+        "plant.B: value is no integer",
+        "plant.C: value has 1 elements, but array says 2",
+        "plant.D source: a sine cannot feed an attribute of type string",
+        "plant.E source: low (2) must be less than high (1)",
+        "plant.E source: unknown key speed",
+        "plant.E: an attribute with a source cannot be written",
+        "recording none.csv: no such file",
+        "plant.G: must be a table",
+        "plant.H[1]: the name must be",
+    ] {
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} is not in {found:#?}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_its_place() {
+    let error = Galaxy::parse("[galaxy\n", &no_recording).unwrap_err();
+    assert!(error.to_string().contains("line 1"), "{error}");
+}
+
+#[test]
+fn cycles_of_containers_are_found() {
+    let found = problems(
+        "[galaxy]\nname='x'\n[[object]]\nname='A'\ncontainer='B'\n[[object]]\nname='B'\ncontainer='A'\n\
+         [[object]]\nname='C'\ncontainer='A'\n",
+    );
+    assert_eq!(found, ["A: is its own container", "B: is its own container"]);
+}
+
+#[test]
+fn the_galaxy_that_comes_with_the_program_is_valid() {
+    let galaxy = Galaxy::built_in().unwrap_or_else(|error| panic!("{error}"));
+    assert!(galaxy.wants_host_sensors());
+    for reference in ["Tank_001.Level", "Pump_001.Running", "TestMachine_001.Samples[]", "Fast_001.Count"] {
+        galaxy.resolve(reference, "").unwrap_or_else(|detail| panic!("{reference}: {}", detail.text()));
+    }
+    assert!(galaxy.summary().contains("sensors of this machine: Host"), "{}", galaxy.summary());
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Galaxy::load(Path::new("does/not/exist.toml")).unwrap_err();
+    assert!(error.to_string().contains("does/not/exist.toml"), "{error}");
+}

@@ -1,0 +1,367 @@
+//! The live sensors of the machine the worker runs on.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use sysinfo::{Components, Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, System};
+
+use super::galaxy::{Attribute, Security};
+use super::source::Source;
+use super::value::{Data, DataType, Scalar};
+use super::{QUALITY_GOOD, QUALITY_WAITING};
+
+/// How often advised sensors are read.
+const REFRESH: Duration = Duration::from_secs(1);
+/// Disks, network totals and temperatures beyond this number are left out.
+const MAX_DEVICES: usize = 32;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sensor {
+    CpuLoad,
+    CpuCount,
+    MemoryTotal,
+    MemoryUsed,
+    MemoryFree,
+    SwapTotal,
+    SwapUsed,
+    Uptime,
+    LoadOne,
+    LoadFive,
+    LoadFifteen,
+    DiskName(usize),
+    DiskTotal(usize),
+    DiskUsed(usize),
+    DiskFree(usize),
+    NetworkReceived,
+    NetworkSent,
+    Temperature(usize),
+    TemperatureName(usize),
+}
+
+/// Sensors that are read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    Cpu,
+    Memory,
+    System,
+    Disks,
+    Networks,
+    Temperatures,
+}
+
+impl Sensor {
+    pub(crate) fn group(self) -> Group {
+        match self {
+            Self::CpuLoad | Self::CpuCount => Group::Cpu,
+            Self::MemoryTotal | Self::MemoryUsed | Self::MemoryFree | Self::SwapTotal | Self::SwapUsed => {
+                Group::Memory
+            }
+            Self::Uptime | Self::LoadOne | Self::LoadFive | Self::LoadFifteen => Group::System,
+            Self::DiskName(_) | Self::DiskTotal(_) | Self::DiskUsed(_) | Self::DiskFree(_) => Group::Disks,
+            Self::NetworkReceived | Self::NetworkSent => Group::Networks,
+            Self::Temperature(_) | Self::TemperatureName(_) => Group::Temperatures,
+        }
+    }
+
+    /// Bytes are doubles, because an integer has 32 bits.
+    fn data_type(self) -> DataType {
+        match self {
+            Self::CpuCount | Self::Uptime => DataType::Integer,
+            Self::DiskName(_) | Self::TemperatureName(_) => DataType::String,
+            Self::CpuLoad
+            | Self::MemoryTotal
+            | Self::MemoryUsed
+            | Self::MemoryFree
+            | Self::SwapTotal
+            | Self::SwapUsed
+            | Self::LoadOne
+            | Self::LoadFive
+            | Self::LoadFifteen
+            | Self::DiskTotal(_)
+            | Self::DiskUsed(_)
+            | Self::DiskFree(_)
+            | Self::NetworkReceived
+            | Self::NetworkSent
+            | Self::Temperature(_) => DataType::Double,
+        }
+    }
+
+    fn attribute_name(self) -> String {
+        let fixed = match self {
+            Self::CpuLoad => "Cpu.Load",
+            Self::CpuCount => "Cpu.Count",
+            Self::MemoryTotal => "Memory.Total",
+            Self::MemoryUsed => "Memory.Used",
+            Self::MemoryFree => "Memory.Free",
+            Self::SwapTotal => "Swap.Total",
+            Self::SwapUsed => "Swap.Used",
+            Self::Uptime => "Uptime",
+            Self::LoadOne => "Load.One",
+            Self::LoadFive => "Load.Five",
+            Self::LoadFifteen => "Load.Fifteen",
+            Self::NetworkReceived => "Network.ReceivedBytes",
+            Self::NetworkSent => "Network.SentBytes",
+            Self::DiskName(index) => return format!("Disk.{}.Name", index + 1),
+            Self::DiskTotal(index) => return format!("Disk.{}.Total", index + 1),
+            Self::DiskUsed(index) => return format!("Disk.{}.Used", index + 1),
+            Self::DiskFree(index) => return format!("Disk.{}.Free", index + 1),
+            Self::Temperature(index) => return format!("Temperature.{}", index + 1),
+            Self::TemperatureName(index) => return format!("Temperature.{}.Name", index + 1),
+        };
+        fixed.to_owned()
+    }
+
+    fn attribute(self) -> Attribute {
+        let data_type = self.data_type();
+        Attribute {
+            name: self.attribute_name(),
+            data_type,
+            security: Security::ViewOnly,
+            source: Source::Host(self),
+            initial: Data::Scalar(data_type.default_scalar()),
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) sensor: Sensor,
+    pub(crate) value: Scalar,
+    pub(crate) quality: i32,
+}
+
+/// What was measured, and after which time to measure again.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) again_after: Duration,
+}
+
+/// Access to the sensors.
+#[derive(Debug)]
+pub(crate) struct HostSensors {
+    system: System,
+    disks: Disks,
+    networks: Networks,
+    components: Components,
+    cpu_since: Instant,
+}
+
+impl HostSensors {
+    /// Looks at what the machine has. Errors: the operating system is not supported, or refuses.
+    pub(crate) fn new() -> Result<Self, sysinfo::Error> {
+        let mut system = System::new()?;
+        // A load is a difference; this is the first of its two looks.
+        system.refresh_cpu_usage();
+        Ok(Self {
+            system,
+            disks: Disks::new_with_refreshed_list()?,
+            networks: Networks::new_with_refreshed_list()?,
+            components: Components::new_with_refreshed_list()?,
+            cpu_since: Instant::now(),
+        })
+    }
+
+    /// The attributes an object with these sensors has.
+    pub(crate) fn attributes(&self) -> Vec<Attribute> {
+        let mut sensors = vec![
+            Sensor::CpuLoad,
+            Sensor::CpuCount,
+            Sensor::MemoryTotal,
+            Sensor::MemoryUsed,
+            Sensor::MemoryFree,
+            Sensor::SwapTotal,
+            Sensor::SwapUsed,
+            Sensor::Uptime,
+            Sensor::LoadOne,
+            Sensor::LoadFive,
+            Sensor::LoadFifteen,
+            Sensor::NetworkReceived,
+            Sensor::NetworkSent,
+        ];
+        for index in 0..self.disks.len().min(MAX_DEVICES) {
+            sensors.extend([
+                Sensor::DiskName(index),
+                Sensor::DiskTotal(index),
+                Sensor::DiskUsed(index),
+                Sensor::DiskFree(index),
+            ]);
+        }
+        for index in 0..self.components.len().min(MAX_DEVICES) {
+            sensors.extend([Sensor::Temperature(index), Sensor::TemperatureName(index)]);
+        }
+        sensors.into_iter().map(Sensor::attribute).collect()
+    }
+
+    /// Measures the groups that are wanted.
+    pub(crate) fn read(&mut self, groups: &BTreeSet<Group>) -> Readings {
+        let mut readings = Vec::new();
+        let mut again_after = REFRESH;
+        for group in groups {
+            match group {
+                Group::Cpu => {
+                    let settled = self.read_cpu(&mut readings);
+                    if !settled {
+                        again_after = MINIMUM_CPU_UPDATE_INTERVAL + Duration::from_millis(20);
+                    }
+                }
+                Group::Memory => self.read_memory(&mut readings),
+                Group::System => read_system(&mut readings),
+                Group::Disks => self.read_disks(&mut readings),
+                Group::Networks => self.read_networks(&mut readings),
+                Group::Temperatures => self.read_temperatures(&mut readings),
+            }
+        }
+        Readings { readings, again_after }
+    }
+
+    /// False while there is no load yet, because the two looks it needs lie too close together.
+    fn read_cpu(&mut self, readings: &mut Vec<Reading>) -> bool {
+        let settled = self.cpu_since.elapsed() > MINIMUM_CPU_UPDATE_INTERVAL;
+        if settled {
+            self.system.refresh_cpu_usage();
+        }
+        let load = f64::from(self.system.global_cpu_usage());
+        let quality = if settled { QUALITY_GOOD } else { QUALITY_WAITING };
+        readings.push(Reading { sensor: Sensor::CpuLoad, value: Scalar::Double(load), quality });
+        let count = i32::try_from(self.system.cpus().len()).unwrap_or(i32::MAX);
+        readings.push(good(Sensor::CpuCount, Scalar::Integer(count)));
+        settled
+    }
+
+    fn read_memory(&mut self, readings: &mut Vec<Reading>) {
+        self.system.refresh_memory();
+        let system = &self.system;
+        readings.extend([
+            bytes(Sensor::MemoryTotal, system.total_memory()),
+            bytes(Sensor::MemoryUsed, system.used_memory()),
+            bytes(Sensor::MemoryFree, system.free_memory()),
+            bytes(Sensor::SwapTotal, system.total_swap()),
+            bytes(Sensor::SwapUsed, system.used_swap()),
+        ]);
+    }
+
+    fn read_disks(&mut self, readings: &mut Vec<Reading>) {
+        for (index, disk) in self.disks.iter_mut().enumerate().take(MAX_DEVICES) {
+            let present = disk.refresh();
+            let (total, free) = (disk.total_space(), disk.available_space());
+            let name = disk.mount_point().to_string_lossy().as_ref().into();
+            let of_disk = [
+                good(Sensor::DiskName(index), Scalar::String(name)),
+                bytes(Sensor::DiskTotal(index), total),
+                bytes(Sensor::DiskUsed(index), total.saturating_sub(free)),
+                bytes(Sensor::DiskFree(index), free),
+            ];
+            readings.extend(of_disk.map(|reading| if present { reading } else { not_connected(reading) }));
+        }
+    }
+
+    fn read_networks(&mut self, readings: &mut Vec<Reading>) {
+        self.networks.refresh(true);
+        let mut received = 0u64;
+        let mut sent = 0u64;
+        for network in self.networks.values() {
+            received = received.saturating_add(network.total_received());
+            sent = sent.saturating_add(network.total_transmitted());
+        }
+        readings.extend([bytes(Sensor::NetworkReceived, received), bytes(Sensor::NetworkSent, sent)]);
+    }
+
+    fn read_temperatures(&mut self, readings: &mut Vec<Reading>) {
+        for (index, component) in self.components.iter_mut().enumerate().take(MAX_DEVICES) {
+            component.refresh();
+            let celsius = component.temperature();
+            let reading = good(Sensor::Temperature(index), Scalar::Double(celsius.map_or(0.0, f64::from)));
+            readings.push(if celsius.is_some() { reading } else { not_connected(reading) });
+            readings.push(good(Sensor::TemperatureName(index), Scalar::String(component.label().into())));
+        }
+    }
+}
+
+fn read_system(readings: &mut Vec<Reading>) {
+    let uptime = System::uptime().ok().and_then(|seconds| i32::try_from(seconds).ok());
+    let reading = good(Sensor::Uptime, Scalar::Integer(uptime.unwrap_or_default()));
+    readings.push(if uptime.is_some() { reading } else { not_connected(reading) });
+    let load = System::load_average().ok();
+    let (one, five, fifteen) =
+        load.as_ref().map_or((0.0, 0.0, 0.0), |load| (load.one, load.five, load.fifteen));
+    for (sensor, value) in [(Sensor::LoadOne, one), (Sensor::LoadFive, five), (Sensor::LoadFifteen, fifteen)]
+    {
+        let reading = good(sensor, Scalar::Double(value));
+        readings.push(if load.is_some() { reading } else { not_connected(reading) });
+    }
+}
+
+fn good(sensor: Sensor, value: Scalar) -> Reading {
+    Reading { sensor, value, quality: QUALITY_GOOD }
+}
+
+fn not_connected(reading: Reading) -> Reading {
+    Reading { quality: super::QUALITY_NOT_CONNECTED, ..reading }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 8 PiB")]
+fn bytes(sensor: Sensor, bytes: u64) -> Reading {
+    good(sensor, Scalar::Double(bytes as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads until two readings of a sensor differ; real sensors decide when.
+    fn changes(sensor: Sensor) {
+        let mut sensors = HostSensors::new().unwrap();
+        let groups = BTreeSet::from([sensor.group()]);
+        let mut seen: Vec<Scalar> = Vec::new();
+        let limit = Instant::now() + Duration::from_secs(20);
+        let (_keep, never) = std::sync::mpsc::channel::<()>();
+        while Instant::now() < limit {
+            let readings = sensors.read(&groups);
+            let reading = readings.readings.into_iter().find(|reading| reading.sensor == sensor).unwrap();
+            if reading.quality == QUALITY_GOOD && seen.iter().all(|value| *value != reading.value) {
+                seen.push(reading.value);
+            }
+            if seen.len() >= 2 {
+                return;
+            }
+            // Lets time pass, which is what a sensor needs; the sender lives, so this only times out.
+            let _elapsed = never.recv_timeout(readings.again_after);
+        }
+        panic!("{sensor:?} did not change within 20 s: {seen:?}");
+    }
+
+    #[test]
+    fn the_load_of_the_machine_changes() {
+        changes(Sensor::CpuLoad);
+    }
+
+    #[test]
+    fn the_uptime_of_the_machine_changes() {
+        changes(Sensor::Uptime);
+    }
+
+    #[test]
+    fn every_attribute_has_a_reading_of_its_type() {
+        let mut sensors = HostSensors::new().unwrap();
+        let attributes = sensors.attributes();
+        let all = attributes.iter().map(|attribute| match attribute.source {
+            Source::Host(sensor) => sensor,
+            Source::Stored | Source::Generated(_) | Source::Replayed(_) => {
+                panic!("{} is no sensor", attribute.name)
+            }
+        });
+        let groups = all.clone().map(Sensor::group).collect();
+        let readings = sensors.read(&groups).readings;
+        for sensor in all {
+            let reading = readings.iter().find(|reading| reading.sensor == sensor);
+            let value = &reading.unwrap_or_else(|| panic!("no reading of {sensor:?}")).value;
+            let kind = sensor.data_type().default_scalar();
+            assert_eq!(std::mem::discriminant(value), std::mem::discriminant(&kind), "{sensor:?}");
+        }
+        let total = readings.iter().find(|reading| reading.sensor == Sensor::MemoryTotal).unwrap();
+        assert!(matches!(total.value, Scalar::Double(bytes) if bytes > 1e6), "{total:?}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Status records as MXAccess would fill them.
+
+use mxgateway_contracts::v1::{MxStatus, MxStatusCategory, MxStatusSource};
+
+/// The `MxStatusDetail` numbers that the simulator gives, with MXAccess's numbering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    InvalidReference = 6,
+    InvalidObjectId = 8,
+    WrongNumberOfDimensions = 14,
+    DimensionDoesNotExist = 17,
+    UnableToConvertString = 19,
+    Overflow = 20,
+    InvalidAttributeId = 1001,
+    IndexOutOfRange = 1003,
+    IncorrectDataType = 1005,
+    NotWriteable = 1007,
+    WriteAccessDenied = 1008,
+    SecuredWrite = 1012,
+    VerifiedWrite = 1013,
+}
+
+// MXAccess's own numbers; the wire enums are one higher.
+const CATEGORY_OK: i32 = 0;
+const CATEGORY_CONFIGURATION_ERROR: i32 = 4;
+const CATEGORY_OPERATIONAL_ERROR: i32 = 5;
+const CATEGORY_SECURITY_ERROR: i32 = 6;
+const SOURCE_REQUESTING_LMX: i32 = 0;
+const SOURCE_RESPONDING_LMX: i32 = 1;
+const SOURCE_RESPONDING_OBJECT: i32 = 5;
+
+impl Detail {
+    fn category(self) -> i32 {
+        match self {
+            Self::InvalidReference
+            | Self::InvalidObjectId
+            | Self::DimensionDoesNotExist
+            | Self::InvalidAttributeId
+            | Self::IndexOutOfRange => CATEGORY_CONFIGURATION_ERROR,
+            Self::WrongNumberOfDimensions
+            | Self::UnableToConvertString
+            | Self::Overflow
+            | Self::IncorrectDataType
+            | Self::NotWriteable => CATEGORY_OPERATIONAL_ERROR,
+            Self::WriteAccessDenied | Self::SecuredWrite | Self::VerifiedWrite => CATEGORY_SECURITY_ERROR,
+        }
+    }
+
+    fn detected_by(self) -> i32 {
+        match self {
+            Self::InvalidReference | Self::InvalidObjectId => SOURCE_REQUESTING_LMX,
+            Self::WrongNumberOfDimensions
+            | Self::DimensionDoesNotExist
+            | Self::UnableToConvertString
+            | Self::Overflow
+            | Self::InvalidAttributeId
+            | Self::IndexOutOfRange
+            | Self::IncorrectDataType
+            | Self::NotWriteable
+            | Self::WriteAccessDenied
+            | Self::SecuredWrite
+            | Self::VerifiedWrite => SOURCE_RESPONDING_OBJECT,
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::InvalidReference => "the reference is malformed; use Object.Attribute",
+            Self::InvalidObjectId => "no such object in the galaxy",
+            Self::WrongNumberOfDimensions => "an array was given for a scalar, or a scalar for an array",
+            Self::DimensionDoesNotExist => "the attribute is not an array",
+            Self::UnableToConvertString => "the text does not read as the attribute's type",
+            Self::Overflow => "the value does not fit the attribute's type",
+            Self::InvalidAttributeId => "the object has no such attribute",
+            Self::IndexOutOfRange => {
+                "an array is referred to as a whole by [] and an element by [n], counted from 1"
+            }
+            Self::IncorrectDataType => "the value cannot be converted to the attribute's type",
+            Self::NotWriteable => "the attribute is calculated and cannot be written",
+            Self::WriteAccessDenied => "the attribute is view only",
+            Self::SecuredWrite => "the attribute needs a secured write",
+            Self::VerifiedWrite => "the attribute needs a verified write",
+        }
+    }
+}
+
+/// The status of what went well.
+pub(crate) fn ok() -> MxStatus {
+    record(-1, CATEGORY_OK, SOURCE_RESPONDING_LMX, 0, "")
+}
+
+/// The status of what did not.
+pub(crate) fn failed(detail: Detail) -> MxStatus {
+    record(0, detail.category(), detail.detected_by(), detail as i32, detail.text())
+}
+
+fn record(success: i32, category: i32, detected_by: i32, detail: i32, text: &str) -> MxStatus {
+    MxStatus {
+        success,
+        category: MxStatusCategory::try_from(category + 1).unwrap_or(MxStatusCategory::Unknown).into(),
+        detected_by: MxStatusSource::try_from(detected_by + 1).unwrap_or(MxStatusSource::Unknown).into(),
+        detail,
+        raw_category: category,
+        raw_detected_by: detected_by,
+        diagnostic_text: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_carry_mxaccess_numbers_and_the_wire_enums_are_one_higher() {
+        let good = ok();
+        assert_eq!((good.success, good.raw_category, good.raw_detected_by, good.detail), (-1, 0, 1, 0));
+        assert_eq!(good.category(), MxStatusCategory::Ok);
+        let bad = failed(Detail::SecuredWrite);
+        assert_eq!((bad.success, bad.raw_category, bad.raw_detected_by, bad.detail), (0, 6, 5, 1012));
+        assert_eq!(bad.category(), MxStatusCategory::SecurityError);
+        assert_eq!(bad.detected_by(), MxStatusSource::RespondingAutomationObject);
+    }
+}

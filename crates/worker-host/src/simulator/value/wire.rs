@@ -1,0 +1,242 @@
+//! Values from and to the wire.
+
+use std::time::SystemTime;
+
+use mxgateway_contracts::time;
+use mxgateway_contracts::v1::{MxArray, MxDataType, MxDimension, MxValue, mx_value::Kind};
+use mxgateway_contracts::value::variant_type::{
+    VT_ARRAY, VT_BOOL, VT_BSTR, VT_DATE, VT_EMPTY, VT_I4, VT_R4, VT_R8,
+};
+
+use super::{Data, DataType, Scalar, finite32, format_time, narrow, parse_time, saturating_i32, widen};
+use crate::simulator::status::Detail;
+
+impl DataType {
+    fn wire(self) -> MxDataType {
+        match self {
+            Self::Boolean => MxDataType::Boolean,
+            Self::Integer => MxDataType::Integer,
+            Self::Float => MxDataType::Float,
+            Self::Double => MxDataType::Double,
+            Self::String => MxDataType::String,
+            Self::Time => MxDataType::Time,
+            Self::ElapsedTime => MxDataType::ElapsedTime,
+        }
+    }
+
+    fn variant_type(self) -> u32 {
+        match self {
+            Self::Boolean => VT_BOOL,
+            Self::Integer => VT_I4,
+            Self::Float => VT_R4,
+            Self::Double | Self::ElapsedTime => VT_R8,
+            Self::String => VT_BSTR,
+            Self::Time => VT_DATE,
+        }
+    }
+}
+
+/// The wire form of what an attribute of a type holds.
+pub(crate) fn to_wire(data: &Data, data_type: DataType) -> MxValue {
+    let (variant_type, kind) = match data {
+        Data::Scalar(scalar) => (data_type.variant_type(), scalar_kind(scalar)),
+        Data::Array(elements) => {
+            (data_type.variant_type() | VT_ARRAY, Kind::ArrayValue(array(elements, data_type)))
+        }
+    };
+    MxValue { data_type: data_type.wire().into(), variant_type, kind: Some(kind), raw_variant: Vec::new() }
+}
+
+/// The wire form of no value, as it comes with an error status.
+pub(crate) fn empty() -> MxValue {
+    MxValue { data_type: MxDataType::Unknown.into(), variant_type: VT_EMPTY, ..MxValue::default() }
+}
+
+fn scalar_kind(scalar: &Scalar) -> Kind {
+    match scalar {
+        Scalar::Boolean(value) => Kind::BoolValue(*value),
+        Scalar::Integer(value) => Kind::Int32Value(*value),
+        Scalar::Float(value) => Kind::FloatValue(*value),
+        Scalar::Double(value) | Scalar::ElapsedTime(value) => Kind::DoubleValue(*value),
+        Scalar::String(value) => Kind::StringValue(value.to_string()),
+        Scalar::Time(value) => Kind::TimeValue(time::timestamp(*value)),
+    }
+}
+
+fn array(elements: &[Scalar], data_type: DataType) -> MxArray {
+    let length = u32::try_from(elements.len()).unwrap_or(u32::MAX);
+    let mut array = MxArray {
+        element_variant_type: data_type.variant_type(),
+        element_data_type: data_type.wire().into(),
+        dimensions: vec![MxDimension { lower_bound: 0, length }],
+        ..MxArray::default()
+    };
+    for element in elements {
+        match element {
+            Scalar::Boolean(value) => array.bool_values.push(*value),
+            Scalar::Integer(value) => array.int32_values.push(*value),
+            Scalar::Float(value) => array.float_values.push(*value),
+            Scalar::Double(value) | Scalar::ElapsedTime(value) => array.double_values.push(*value),
+            Scalar::String(value) => array.string_values.push(value.to_string()),
+            Scalar::Time(value) => array.time_values.push(time::timestamp(*value)),
+        }
+    }
+    array
+}
+
+/// Converts a written value to an attribute's type, strings included where they parse.
+pub(crate) fn from_wire(value: &MxValue, data_type: DataType, is_array: bool) -> Result<Data, Detail> {
+    let kind = value.kind.as_ref().ok_or(Detail::IncorrectDataType)?;
+    match (kind, is_array) {
+        (Kind::ArrayValue(array), true) => elements(array)
+            .iter()
+            .map(|element| scalar(element, data_type))
+            .collect::<Result<_, _>>()
+            .map(Data::Array),
+        (Kind::ArrayValue(_), false) | (_, true) => Err(Detail::WrongNumberOfDimensions),
+        (kind, false) => scalar(kind, data_type).map(Data::Scalar),
+    }
+}
+
+fn elements(array: &MxArray) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = array.bool_values.iter().copied().map(Kind::BoolValue).collect();
+    kinds.extend(array.int32_values.iter().copied().map(Kind::Int32Value));
+    kinds.extend(array.int64_values.iter().copied().map(Kind::Int64Value));
+    kinds.extend(array.uint64_values.iter().copied().map(Kind::Uint64Value));
+    kinds.extend(array.float_values.iter().copied().map(Kind::FloatValue));
+    kinds.extend(array.double_values.iter().copied().map(Kind::DoubleValue));
+    kinds.extend(array.string_values.iter().cloned().map(Kind::StringValue));
+    kinds.extend(array.time_values.iter().copied().map(Kind::TimeValue));
+    kinds.extend(array.variant_values.iter().filter_map(|value| value.kind.clone()));
+    kinds.extend(array.raw_values.iter().cloned().map(Kind::RawValue));
+    kinds
+}
+
+fn scalar(kind: &Kind, data_type: DataType) -> Result<Scalar, Detail> {
+    match kind {
+        Kind::BoolValue(value) => from_integer(i64::from(*value), data_type, || value.to_string()),
+        Kind::Int32Value(value) => from_integer(i64::from(*value), data_type, || value.to_string()),
+        Kind::Int64Value(value) => from_integer(*value, data_type, || value.to_string()),
+        Kind::Uint64Value(value) => {
+            let value = i64::try_from(*value).map_err(|_| Detail::Overflow)?;
+            from_integer(value, data_type, || value.to_string())
+        }
+        Kind::FloatValue(value) => from_float(f64::from(*value), data_type, || value.to_string()),
+        Kind::DoubleValue(value) => from_float(*value, data_type, || value.to_string()),
+        Kind::StringValue(text) => data_type.parse(text),
+        Kind::TimeValue(stamp) => match data_type {
+            DataType::Time => time::system_time(stamp).map(Scalar::Time).ok_or(Detail::Overflow),
+            DataType::String => {
+                let at = time::system_time(stamp).ok_or(Detail::Overflow)?;
+                format_time(at).map(|text| Scalar::String(text.into())).ok_or(Detail::Overflow)
+            }
+            DataType::Boolean
+            | DataType::Integer
+            | DataType::Float
+            | DataType::Double
+            | DataType::ElapsedTime => Err(Detail::IncorrectDataType),
+        },
+        Kind::ArrayValue(_) => Err(Detail::WrongNumberOfDimensions),
+        Kind::RawValue(_) | Kind::SparseArrayValue(_) => Err(Detail::IncorrectDataType),
+    }
+}
+
+fn from_integer(value: i64, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
+    match data_type {
+        DataType::Boolean => Ok(Scalar::Boolean(value != 0)),
+        DataType::Integer => i32::try_from(value).map(Scalar::Integer).map_err(|_| Detail::Overflow),
+        DataType::String => Ok(Scalar::String(text().into())),
+        DataType::Float | DataType::Double | DataType::ElapsedTime => Ok(data_type.scalar_near(widen(value))),
+        DataType::Time => Err(Detail::IncorrectDataType),
+    }
+}
+
+fn from_float(value: f64, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
+    match data_type {
+        DataType::Boolean => Ok(Scalar::Boolean(value != 0.0)),
+        DataType::Integer => {
+            let rounded = value.round_ties_even();
+            if (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&rounded) {
+                Ok(Scalar::Integer(saturating_i32(rounded)))
+            } else {
+                Err(Detail::Overflow)
+            }
+        }
+        DataType::Float if value.is_finite() => finite32(narrow(value)).map(Scalar::Float),
+        DataType::Float => Ok(Scalar::Float(narrow(value))),
+        DataType::Double => Ok(Scalar::Double(value)),
+        DataType::ElapsedTime => Ok(Scalar::ElapsedTime(value)),
+        DataType::String => Ok(Scalar::String(text().into())),
+        DataType::Time => Err(Detail::IncorrectDataType),
+    }
+}
+
+/// Time stamp of a Write2: a time, or text in RFC 3339.
+pub(crate) fn write_time(value: &MxValue) -> Option<SystemTime> {
+    match value.kind.as_ref()? {
+        Kind::TimeValue(stamp) => time::system_time(stamp),
+        Kind::StringValue(text) => parse_time(text.trim()),
+        Kind::BoolValue(_)
+        | Kind::Int32Value(_)
+        | Kind::Int64Value(_)
+        | Kind::Uint64Value(_)
+        | Kind::FloatValue(_)
+        | Kind::DoubleValue(_)
+        | Kind::ArrayValue(_)
+        | Kind::RawValue(_)
+        | Kind::SparseArrayValue(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: impl Into<MxValue>, data_type: DataType) -> Result<Scalar, Detail> {
+        match from_wire(&value.into(), data_type, false)? {
+            Data::Scalar(scalar) => Ok(scalar),
+            Data::Array(_) => panic!("a scalar became an array"),
+        }
+    }
+
+    #[test]
+    fn written_values_are_converted_to_the_attributes_type() {
+        use DataType::{Boolean, Double, Float, Integer, String, Time};
+        let text = |text: &str| Ok(Scalar::String(text.into()));
+        assert_eq!(written(5, Integer), Ok(Scalar::Integer(5)));
+        assert_eq!(written(2.5, Integer), Ok(Scalar::Integer(2)), "halves go to the even neighbour");
+        assert_eq!(written(" 42 ", Integer), Ok(Scalar::Integer(42)));
+        assert_eq!(written("forty", Integer), Err(Detail::UnableToConvertString));
+        assert_eq!(written(3e9, Integer), Err(Detail::Overflow));
+        assert_eq!(written(i64::from(i32::MAX) + 1, Integer), Err(Detail::Overflow));
+        assert_eq!(written(1e300, Float), Err(Detail::Overflow));
+        assert_eq!(written(7, Double), Ok(Scalar::Double(7.0)));
+        assert_eq!(written(true, Integer), Ok(Scalar::Integer(1)));
+        assert_eq!(written("True", Boolean), Ok(Scalar::Boolean(true)));
+        assert_eq!(written(7, String), text("7"));
+        assert_eq!(written("  kept ", String), text("  kept "));
+        assert_eq!(written(7, Time), Err(Detail::IncorrectDataType));
+        assert_eq!(
+            written("2026-01-01T00:00:00Z", Time),
+            Ok(Scalar::Time(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_767_225_600)))
+        );
+        assert_eq!(from_wire(&MxValue::default(), Integer, false), Err(Detail::IncorrectDataType));
+        assert_eq!(from_wire(&5.into(), Integer, true), Err(Detail::WrongNumberOfDimensions));
+    }
+
+    #[test]
+    fn an_array_survives_the_wire() {
+        for data_type in DataType::ALL {
+            let data = Data::Array(vec![data_type.default_scalar(); 3].into());
+            let wire = to_wire(&data, data_type);
+            assert_eq!(from_wire(&wire, data_type, true), Ok(data));
+            assert_eq!(from_wire(&wire, data_type, false), Err(Detail::WrongNumberOfDimensions));
+        }
+    }
+
+    #[test]
+    fn not_a_number_equals_itself() {
+        assert_eq!(Scalar::Double(f64::NAN), Scalar::Double(f64::NAN));
+        assert_ne!(Scalar::Double(0.0), Scalar::ElapsedTime(0.0));
+    }
+}

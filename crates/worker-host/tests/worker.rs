@@ -1,0 +1,9 @@
+//! A whole worker within this process, with a scripted gateway at the other end of a memory transport.
+
+// As a test module it gets the lints of tests, its helpers too.
+#[cfg(test)]
+mod worker {
+    mod failures;
+    mod gateway;
+    mod session;
+}

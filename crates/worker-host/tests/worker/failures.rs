@@ -1,0 +1,308 @@
+//! Backends, connections and gateways that fail.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use mxgateway_contracts::v1::mx_command::Payload;
+use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
+use mxgateway_contracts::v1::{
+    EventFamily, GetWorkerInfoCommand, MxEvent, MxStatus, MxValue, PingCommand, RegisterCommand,
+    UnregisterCommand,
+};
+use mxgateway_contracts::worker_v1::{
+    Cancel, CommandRefusalCode, Heartbeat, Shutdown, StartEvents, WorkerFaultCode, envelope::Body,
+};
+use mxgateway_worker_host::mxaccess::{CallError, Identity, MxAccess};
+use mxgateway_worker_host::{EventSink, ExitReason, Inbox};
+
+use super::gateway::{Gateway, bootstrap};
+
+/// A backend whose Register does what the client's name says and whose Unregister blocks.
+struct Unruly {
+    events: EventSink,
+    release: Receiver<()>,
+}
+
+impl Unruly {
+    fn storm(&self, count: usize, text_bytes: usize) {
+        let event = MxEvent {
+            family: EventFamily::OnWriteComplete.into(),
+            statuses: vec![MxStatus { diagnostic_text: "x".repeat(text_bytes), ..MxStatus::default() }],
+            ..MxEvent::default()
+        };
+        self.events.raise(vec![event; count]);
+    }
+}
+
+impl MxAccess for Unruly {
+    fn identity(&self) -> Identity {
+        Identity { backend_name: "unruly".to_owned(), ..Identity::default() }
+    }
+
+    fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
+        match client_name.split_once(' ') {
+            Some(("panic", _)) => panic!("as the test asked"),
+            Some(("storm", count)) => self.storm(count.parse().unwrap(), 0),
+            Some(("large", bytes)) => self.storm(1, bytes.parse().unwrap()),
+            Some(_) | None => {}
+        }
+        Ok(1)
+    }
+
+    /// Blocks until the test lets go of it.
+    fn unregister(&mut self, _server: i32) -> Result<(), CallError> {
+        assert!(self.release.recv().is_err(), "the test only ever lets go");
+        Ok(())
+    }
+
+    fn add_item(
+        &mut self,
+        _server: i32,
+        _definition: &str,
+        _context: Option<&str>,
+    ) -> Result<i32, CallError> {
+        Ok(1)
+    }
+
+    fn remove_item(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn advise(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn advise_supervisory(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn un_advise(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        _server: i32,
+        _item: i32,
+        _value: &MxValue,
+        _time: Option<&MxValue>,
+        _user_id: i32,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn pump(&mut self, inbox: &Inbox, limit: Instant) {
+        inbox.wait_until(limit);
+    }
+}
+
+fn milliseconds(milliseconds: i32) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds: 0, nanos: milliseconds * 1_000_000 })
+}
+
+/// A worker with the unruly backend; dropping the sender lets go of what blocks.
+async fn unruly(
+    change: impl FnOnce(&mut mxgateway_contracts::worker_v1::Bootstrap),
+) -> (Gateway, Sender<()>) {
+    let (let_go, release) = channel();
+    let mut bootstrap = bootstrap();
+    change(&mut bootstrap);
+    let mut gateway =
+        Gateway::start_with(bootstrap, move |events| Ok(Box::new(Unruly { events, release }))).await;
+    gateway.ready().await;
+    (gateway, let_go)
+}
+
+fn register(client_name: &str) -> Payload {
+    Payload::Register(RegisterCommand { client_name: client_name.to_owned() })
+}
+
+fn ping() -> Payload {
+    Payload::Ping(PingCommand::default())
+}
+
+#[tokio::test]
+async fn a_panic_of_the_backend_is_a_fault_and_not_a_silence() {
+    let (mut gateway, _let_go) = unruly(|_| ()).await;
+    let refusal = gateway.call(register("panic now")).await.unwrap_err();
+    assert_eq!(refusal.code(), CommandRefusalCode::ApartmentGone);
+    gateway.until("the fault", |gateway| !gateway.faults.is_empty()).await;
+    assert_eq!(gateway.faults[0].code(), WorkerFaultCode::ApartmentGone);
+    assert_eq!(gateway.call(ping()).await.unwrap_err().code(), CommandRefusalCode::ApartmentGone);
+    gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
+    assert_eq!(gateway.shut_down().await.1, ExitReason::ApartmentGone);
+}
+
+#[tokio::test]
+async fn a_storm_beyond_the_journal_is_a_loss_with_numbers() {
+    let (mut gateway, let_go) = unruly(|bootstrap| bootstrap.journal_capacity = 100).await;
+    gateway.call(register("storm 1000")).await.unwrap();
+    gateway
+        .until("the newest event", |gateway| gateway.events.last().is_some_and(|e| e.worker_sequence == 1000))
+        .await;
+    let [loss] = gateway.losses[..] else { panic!("{:?}", gateway.losses) };
+    assert_eq!((loss.from_sequence, loss.to_sequence), (1, 900));
+    let sequences: Vec<_> = gateway.events.iter().map(|event| event.worker_sequence).collect();
+    assert_eq!(sequences, (901..=1000).collect::<Vec<_>>());
+    let info = gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
+    assert!(matches!(info.payload, Some(Reply::GetWorkerInfo(info)) if info.lost_event_count == 900));
+    drop(let_go);
+    assert_eq!(gateway.vanish().await, ExitReason::GatewayLost);
+}
+
+#[tokio::test]
+async fn an_event_that_fits_in_no_frame_is_a_loss() {
+    let (mut gateway, _let_go) = unruly(|bootstrap| bootstrap.max_frame_bytes = 64 * 1024).await;
+    for name in ["storm 2", "large 70000", "storm 2"] {
+        gateway.call(register(name)).await.unwrap();
+    }
+    gateway
+        .until("the newest event", |gateway| gateway.events.last().is_some_and(|e| e.worker_sequence == 5))
+        .await;
+    let [loss] = gateway.losses[..] else { panic!("{:?}", gateway.losses) };
+    assert_eq!((loss.from_sequence, loss.to_sequence), (3, 3));
+}
+
+#[tokio::test]
+async fn a_hung_apartment_is_reported_and_does_not_hold_the_exit_up() {
+    let (mut gateway, let_go) = unruly(|bootstrap| {
+        bootstrap.heartbeat_interval = milliseconds(20);
+        bootstrap.hung_apartment_ceiling = milliseconds(100);
+    })
+    .await;
+    let hanging = gateway.command(Payload::Unregister(UnregisterCommand { server_handle: 1 })).await;
+    let queued = gateway.command(ping()).await;
+    gateway.until("the fault", |gateway| !gateway.faults.is_empty()).await;
+    assert_eq!(gateway.faults[0].code(), WorkerFaultCode::ApartmentHung);
+    gateway
+        .until("the next heartbeat", |gateway| {
+            gateway
+                .heartbeats
+                .last()
+                .is_some_and(|beat| beat.current_call_id == hanging && beat.pending_commands == 2)
+        })
+        .await;
+    gateway.send(queued, Body::Cancel(Cancel {})).await;
+    assert_eq!(gateway.answer(queued).await.unwrap_err().code(), CommandRefusalCode::Cancelled);
+    gateway.send(hanging, Body::Cancel(Cancel {})).await;
+    gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
+    assert_eq!(gateway.faults.len(), 1, "told once");
+
+    // The limit of five seconds passes on a clock that jumps when nothing else happens.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(gateway.vanish().await, ExitReason::ApartmentHung);
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    drop(let_go);
+}
+
+#[tokio::test]
+async fn a_slow_call_ends_before_the_shutdown_and_what_waits_is_refused() {
+    let (mut gateway, let_go) = unruly(|bootstrap| bootstrap.heartbeat_interval = milliseconds(20)).await;
+    let slow = gateway.command(Payload::Unregister(UnregisterCommand { server_handle: 1 })).await;
+    gateway
+        .until("the call", |gateway| {
+            gateway.heartbeats.last().is_some_and(|beat| beat.current_call_id == slow)
+        })
+        .await;
+    let queued = gateway.command(ping()).await;
+    gateway.send(9, Body::Shutdown(Shutdown::default())).await;
+    assert_eq!(gateway.answer(queued).await.unwrap_err().code(), CommandRefusalCode::ShuttingDown);
+    assert_eq!(gateway.call(ping()).await.unwrap_err().code(), CommandRefusalCode::ShuttingDown);
+    drop(let_go);
+    gateway.answer(slow).await.unwrap();
+    gateway.acknowledged(9).await;
+    assert_eq!(gateway.ended().await.1, ExitReason::Success);
+}
+
+#[tokio::test]
+async fn a_shutdown_whose_grace_is_over_ends_without_the_apartment() {
+    let (mut gateway, let_go) = unruly(|bootstrap| bootstrap.heartbeat_interval = milliseconds(20)).await;
+    let hanging = gateway.command(Payload::Unregister(UnregisterCommand { server_handle: 1 })).await;
+    gateway
+        .until("the call", |gateway| {
+            gateway.heartbeats.last().is_some_and(|beat| beat.current_call_id == hanging)
+        })
+        .await;
+    gateway.send(9, Body::Shutdown(Shutdown { grace: milliseconds(30) })).await;
+    assert_eq!(gateway.ended().await.1, ExitReason::ApartmentHung);
+    drop(let_go);
+}
+
+#[tokio::test]
+async fn a_backend_that_cannot_be_made_is_reported_with_its_text() {
+    let with_option = |key: &str, value: &str| {
+        let mut bootstrap = bootstrap();
+        bootstrap.backend_options.insert(key.to_owned(), value.to_owned());
+        bootstrap
+    };
+    let mut unknown = bootstrap();
+    unknown.backend_name = "lmxproxy".to_owned();
+    let cases = [
+        (with_option("colour", "red"), "the simulator has no option colour"),
+        (with_option("galaxy", "/nowhere/galaxy.toml"), "cannot read the galaxy file /nowhere/galaxy.toml"),
+        (unknown, "this worker has no backend \"lmxproxy\" (it has: simulator)"),
+    ];
+    for (bootstrap, text) in cases {
+        let gateway = Gateway::start(bootstrap).await;
+        let (gateway, reason) = gateway.ended().await;
+        assert_eq!(reason, ExitReason::BackendFailed);
+        assert_eq!(gateway.faults[0].code(), WorkerFaultCode::BackendFailed);
+        assert!(gateway.faults[0].message.starts_with(text), "{:?}", gateway.faults);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_breaks_the_protocol_is_told_so() {
+    let mut gateway = Gateway::start(bootstrap()).await;
+    gateway.ready().await;
+    gateway.send(0, Body::Heartbeat(Heartbeat::default())).await;
+    let (gateway, reason) = gateway.ended().await;
+    assert_eq!(reason, ExitReason::ProtocolViolation);
+    assert_eq!(gateway.faults[0].message, "Heartbeat is not for a worker to receive");
+
+    let mut gateway = Gateway::start(bootstrap()).await;
+    gateway.ready().await;
+    gateway.send(0, Body::StartEvents(StartEvents::default())).await;
+    assert_eq!(gateway.ended().await.1, ExitReason::ProtocolViolation);
+}
+
+#[tokio::test]
+async fn a_gateway_with_another_secret_is_refused() {
+    let mut bootstrap = bootstrap();
+    let endpoint = bootstrap.endpoint.parse().unwrap();
+    bootstrap.secret = vec![8; 32];
+    let mut listener = mxgateway_worker_ipc::transport::bind(&endpoint).unwrap();
+    let worker = tokio::spawn(mxgateway_worker_host::run(bootstrap));
+    let accepted = listener.accept().await.unwrap();
+    let (mut reader, mut writer) =
+        mxgateway_worker_ipc::link::split(accepted.connection, super::gateway::SESSION, 1 << 20);
+    let secret = mxgateway_worker_ipc::secret::Secret::from_slice(&super::gateway::SECRET).unwrap();
+    let side = mxgateway_worker_ipc::handshake::GatewaySide {
+        secret: &secret,
+        versions: mxgateway_worker_ipc::handshake::VersionRange::OURS,
+        generation: 1,
+    };
+    let refused = mxgateway_worker_ipc::handshake::gateway_handshake(&mut reader, &mut writer, side).await;
+    assert!(refused.is_err());
+    drop((reader, writer));
+    assert_eq!(worker.await.unwrap(), ExitReason::HandshakeRefused);
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_start_says_why_by_its_exit() {
+    let mut nobody = bootstrap();
+    nobody.connect_timeout = milliseconds(20);
+    let mut newer = bootstrap();
+    (newer.min_protocol_version, newer.max_protocol_version) = (90, 91);
+    let mut bad = bootstrap();
+    bad.secret = Vec::new();
+    for (bootstrap, reason) in [
+        (nobody, ExitReason::CannotConnect),
+        (newer, ExitReason::ProtocolVersion),
+        (bad, ExitReason::InvalidBootstrap),
+    ] {
+        let ended = tokio::time::timeout(Duration::from_secs(20), mxgateway_worker_host::run(bootstrap));
+        assert_eq!(ended.await.unwrap(), reason);
+    }
+}
