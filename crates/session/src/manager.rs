@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::id::SessionId;
-use crate::session::{Session, SessionLimits};
+use crate::session::{OpenOptions, Session, SessionLimits};
 use crate::shared::{EventSink, Shared};
 use crate::worker_port::{LaunchError, LaunchRequest, WorkerLauncher, WorkerPort};
 
@@ -68,21 +68,6 @@ impl Default for ManagerSettings {
             bookmark_interval: Duration::from_secs(15),
         }
     }
-}
-
-/// What a session is opened with.
-#[derive(Clone, Debug, Default)]
-pub struct OpenOptions {
-    /// Which backend; empty for the launcher's default.
-    pub backend: String,
-    /// The client's name for it.
-    pub client_name: String,
-    /// Mark that access rules refer to.
-    pub tag: String,
-    /// Id of the key that opened it.
-    pub owner: Option<String>,
-    /// Default limit of one command.
-    pub command_timeout: Duration,
 }
 
 /// Why a session was not opened.

@@ -11,10 +11,24 @@ use mxgateway_session_core::session::{AttachError, NotUsable};
 use tokio_util::task::TaskTracker;
 
 use crate::id::SessionId;
-use crate::manager::OpenOptions;
 use crate::shared::Shared;
 use crate::subscription::Subscription;
 use crate::worker_port::{PortError, WorkerIdentity, WorkerPort};
+
+/// What a session is opened with.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Which backend; empty for the launcher's default.
+    pub backend: String,
+    /// The client's name for it.
+    pub client_name: String,
+    /// Mark that access rules refer to.
+    pub tag: String,
+    /// Id of the key that opened it.
+    pub owner: Option<String>,
+    /// Default limit of one command.
+    pub command_timeout: Duration,
+}
 
 /// Why a command has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
