@@ -1,8 +1,22 @@
-#![forbid(unsafe_code)]
 //! Tasks of this repository; `cargo xtask help` lists them.
 
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
+
+mod build;
+mod ci;
 mod codegen;
+#[cfg(unix)]
+mod demo;
+mod docs;
+mod fuzz;
+mod layers;
+mod process;
+mod sizes;
+mod test;
 mod workspace;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -16,12 +30,39 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// A first look: build, start the gateway with the simulator, watch live values
+    #[cfg(unix)]
+    Demo(demo::Arguments),
+    /// Run all tests
+    Test(test::Arguments),
+    /// Run everything that CI runs
+    Ci(ci::Arguments),
     /// Generate the contract's Rust code from proto/ (no protoc needed)
     Codegen(codegen::Arguments),
+    /// Generate the documents and the sample that come from tables in the code
+    Docs(docs::Arguments),
+    /// Check which crates may reach what, lints, forbidden unsafe code and file sizes
+    Layers,
+    /// Run one fuzz target of tests/fuzz
+    Fuzz(fuzz::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        #[cfg(unix)]
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Ci(arguments) => ci::run(&arguments),
         Task::Codegen(arguments) => codegen::run(&arguments),
+        Task::Docs(arguments) => docs::run(&arguments),
+        Task::Layers => layers::run(),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

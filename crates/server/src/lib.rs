@@ -1,2 +1,11 @@
+//! The gateway: configuration, gRPC services, composition and staged shutdown. What the `mxgateway` program
+//! and the tests start.
+
 #![forbid(unsafe_code)]
-//! .
+
+pub mod config;
+mod gateway;
+mod grpc;
+mod listener;
+
+pub use gateway::{RunError, run};

@@ -187,6 +187,16 @@ impl<L: WorkerLauncher> SessionManager<L> {
         }
     }
 
+    /// Ends the workers of all open sessions by force, for a shutdown that takes too long.
+    pub async fn kill_all(&self) {
+        let killing = TaskTracker::new();
+        for session in self.list() {
+            killing.spawn(async move { session.bury_worker().await });
+        }
+        killing.close();
+        killing.wait().await;
+    }
+
     /// Ends every session and opens no more; returns when all workers are gone.
     pub async fn shutdown(&self) {
         self.sessions.lock().admit = false;

@@ -1,0 +1,84 @@
+//! `mxgateway run`.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::RunArguments;
+use crate::command::config::load;
+use crate::logging;
+
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+    let config = load(&arguments.sources)?.config;
+    logging::start(&config.logging)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signals(&stop)?;
+        mxgateway_server::run(config, stop, |address| {
+            // Scripts wait for this line. That nobody reads it is no reason to stop.
+            let mut out = io::stdout().lock();
+            if let Err(error) = writeln!(out, "mxgateway listening on {address}").and_then(|()| out.flush()) {
+                tracing::warn!(%error, "Cannot write to standard output");
+            }
+        })
+        .await
+        .context("the gateway failed")
+    });
+    // What still blocks a thread now does not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// The first SIGTERM or Ctrl-C asks for an orderly stop, a second Ctrl-C ends the process at once.
+#[cfg(unix)]
+fn stop_on_signals(stop: &CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let mut interrupted = false;
+        loop {
+            let name = tokio::select! {
+                _ = interrupt.recv() => {
+                    if interrupted {
+                        std::process::exit(INTERRUPTED);
+                    }
+                    interrupted = true;
+                    "SIGINT"
+                }
+                _ = terminate.recv() => "SIGTERM",
+            };
+            if !stop.is_cancelled() {
+                tracing::info!(signal = name, "Stopping");
+                stop.cancel();
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The first Ctrl-C asks for an orderly stop, a second one ends the process at once.
+#[cfg(not(unix))]
+fn stop_on_signals(stop: &CancellationToken) -> anyhow::Result<()> {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if stop.is_cancelled() {
+                std::process::exit(INTERRUPTED);
+            }
+            tracing::info!(signal = "Ctrl-C", "Stopping");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Configuration: defaults, `mxgateway.toml`, environment and command line become one checked [`Config`].
+//!
+//! [`KEYS`] is the only list of keys: defaults, checks, error texts and `docs/configuration.md` come from it.
+
+mod build;
+mod docs;
+mod environment;
+mod file;
+mod keys;
+mod kind;
+mod load;
+mod problem;
+mod typed;
+
+pub use docs::{markdown, sample};
+pub use environment::{ENVIRONMENT_PREFIX, Surroundings};
+pub use keys::{KEYS, Key};
+pub use load::{DEFAULT_FILE, FileChoice, Loaded, Override, Setting, Sources};
+pub use problem::{ConfigError, Problem};
+pub use typed::{
+    Backend, Config, EventsConfig, LogFormat, LoggingConfig, ProtocolConfig, ServerConfig, SessionsConfig,
+    SimulatorConfig, WorkersConfig,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! What the configuration takes from the process: variables, folders, the user.
+
+use std::env;
+use std::path::PathBuf;
+
+/// Prefix of the variables: `MXGATEWAY_SECTION__KEY`.
+pub const ENVIRONMENT_PREFIX: &str = "MXGATEWAY_";
+
+/// What the configuration takes from the process. Passed in, so that tests need not change the real one.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Variables that begin with [`ENVIRONMENT_PREFIX`].
+    pub variables: Vec<(String, String)>,
+    /// Folder of the gateway's own program.
+    pub program_directory: PathBuf,
+    /// `$XDG_RUNTIME_DIR`, when it is set and absolute.
+    pub user_runtime_directory: Option<PathBuf>,
+    /// Folder for temporary files.
+    pub temporary_directory: PathBuf,
+    /// Tells this user's folder in the temporary one from those of others.
+    pub user: String,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        let program = env::current_exe().unwrap_or_default();
+        Self {
+            variables: env::vars_os()
+                .map(|(name, value)| {
+                    (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+                })
+                .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
+                .collect(),
+            program_directory: program.parent().map(PathBuf::from).unwrap_or_default(),
+            user_runtime_directory: env::var_os("XDG_RUNTIME_DIR")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute()),
+            temporary_directory: env::temp_dir(),
+            user: user(),
+        }
+    }
+
+    pub(super) fn worker_beside_gateway(&self) -> PathBuf {
+        self.program_directory.join(format!("mxgateway-worker{}", env::consts::EXE_SUFFIX))
+    }
+
+    pub(super) fn runtime_directory(&self) -> PathBuf {
+        match &self.user_runtime_directory {
+            Some(directory) => directory.join("mxgateway"),
+            None => self.temporary_directory.join(format!("mxgateway-{}", self.user)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn user() -> String {
+    rustix::process::getuid().as_raw().to_string()
+}
+
+#[cfg(not(unix))]
+fn user() -> String {
+    env::var("USERNAME").unwrap_or_default()
+}

@@ -1,0 +1,173 @@
+//! Composition: what the program and the tests start, and how it stops.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
+use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
+use mxgateway_session::{ManagerSettings, SessionManager};
+use mxgateway_session_core::distributor::DistributorSettings;
+use mxgateway_session_core::lease::LeaseSettings;
+use mxgateway_session_core::ring::RingLimits;
+use mxgateway_session_core::session::SessionSettings;
+use mxgateway_supervisor::{Supervisor, SupervisorConfig};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+use crate::config::Config;
+use crate::grpc::{GatewayService, Sessions};
+use crate::listener::{self, ListenerLimits};
+
+/// After the sessions are closed, requests have this long to see their end.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Why the gateway did not run, or did not go on running.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} (server.listen)")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The reflection service could not be made from the descriptors.
+    #[error("the contract's descriptors are broken")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// A part that must run as long as the gateway ended.
+    #[error("{0} ended although the gateway was not told to stop")]
+    PartEnded(&'static str),
+}
+
+/// Runs the gateway until `stop`; tells `ready` the address once it listens.
+///
+/// The stop has stages: no new sessions, health says so; every session is closed with its worker, which
+/// ends the event streams; then open requests may end, and at last whatever is left is dropped.
+pub async fn run(
+    config: Config,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), RunError> {
+    let supervisor = Supervisor::new(supervisor_config(&config));
+    let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
+    let (health, routes) = routes(&config, &sessions).await?;
+
+    let address = config.server.listen;
+    let listening = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let (listener, address) = listening.await.map_err(|source| RunError::Listen { address, source })?;
+
+    let stop_listening = CancellationToken::new();
+    let force = CancellationToken::new();
+    let limits =
+        ListenerLimits { max_stream_send_buffer_bytes: config.protocol.max_stream_send_buffer_bytes.get() };
+    let mut serving =
+        tokio::spawn(listener::serve(listener, routes, limits, stop_listening.clone(), force.clone()));
+    let mut sweeping = tokio::spawn({
+        let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
+        async move { sessions.sweep_until(stop).await }
+    });
+    tracing::info!(%address, backend = config.workers.backend.name(), "Gateway listens");
+    ready(address);
+
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        _ = &mut serving => Some(RunError::PartEnded("the listener")),
+        _ = &mut sweeping => Some(RunError::PartEnded("the lease sweep")),
+    };
+
+    tracing::info!(sessions = sessions.list().len(), "Gateway stops");
+    health.set_not_serving::<MxGatewayServer<GatewayService>>().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    let limit = config.server.shutdown_timeout;
+    let mut closing = std::pin::pin!(sessions.shutdown());
+    if tokio::time::timeout(limit, &mut closing).await.is_err() {
+        tracing::warn!(
+            limit_seconds = limit.as_secs_f64(),
+            "Sessions did not close in time; their workers are killed"
+        );
+        sessions.kill_all().await;
+        closing.await;
+    }
+    stop_listening.cancel();
+    if failed.is_none() && tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
+        // Readers that do not read their streams' ends.
+        force.cancel();
+        let _: Result<(), tokio::task::JoinError> = serving.await;
+    }
+    tracing::info!("Gateway stopped");
+    failed.map_or(Ok(()), Err)
+}
+
+async fn routes(config: &Config, sessions: &Arc<Sessions>) -> Result<(HealthReporter, Routes), RunError> {
+    let largest = config.protocol.max_grpc_message_bytes.get();
+    let service = GatewayService::new(Arc::clone(sessions), config.sessions.default_command_timeout);
+    let gateway =
+        MxGatewayServer::new(service).max_decoding_message_size(largest).max_encoding_message_size(largest);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<MxGatewayServer<GatewayService>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("mxgateway.v1.MxGateway")
+            .with_service_name("grpc.health.v1.Health")
+    };
+    let routes = Routes::new(gateway)
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok((health, routes))
+}
+
+fn manager_settings(config: &Config) -> ManagerSettings {
+    let (sessions, events) = (&config.sessions, &config.events);
+    ManagerSettings {
+        session: SessionSettings {
+            lease: LeaseSettings { lease: sessions.default_lease, detach_grace: sessions.detach_grace },
+            events: DistributorSettings {
+                ring: RingLimits {
+                    replay_count: events.replay_buffer_capacity,
+                    bytes: events.replay_buffer_bytes.get(),
+                    replay_age: (!events.replay_retention.is_zero()).then_some(events.replay_retention),
+                    lag_count: events.queue_capacity.get() as u64,
+                },
+                allow_multiple: sessions.allow_multiple_event_subscribers,
+                max_external: sessions.max_event_subscribers_per_session.get(),
+                policy: events.backpressure_policy,
+            },
+        },
+        max_sessions: sessions.max_sessions.get(),
+        max_pending_commands: sessions.max_pending_commands_per_session.get(),
+        shutdown_timeout: config.workers.shutdown_timeout,
+        sweep_interval: sessions.lease_sweep_interval,
+        bookmark_interval: events.bookmark_interval,
+    }
+}
+
+fn supervisor_config(config: &Config) -> SupervisorConfig {
+    let (workers, simulator) = (&config.workers, &config.simulator);
+    let galaxy = simulator.galaxy_path.as_ref().map(|path| ("galaxy".to_owned(), path.display().to_string()));
+    SupervisorConfig {
+        executable: workers.executable_path.clone(),
+        backend: workers.backend.name().to_owned(),
+        backend_options: HashMap::from_iter(galaxy),
+        runtime_directory: workers.runtime_directory.clone(),
+        log_directory: None,
+        startup_timeout: workers.startup_timeout,
+        heartbeat_interval: workers.heartbeat_interval,
+        heartbeat_grace: workers.heartbeat_grace,
+        hung_apartment_ceiling: workers.hung_apartment_ceiling,
+        max_frame_bytes: workers.max_frame_bytes.get(),
+        journal_capacity: u32::try_from(workers.journal_capacity.get()).unwrap_or(u32::MAX),
+        journal_bytes: config.events.replay_buffer_bytes.get() as u64,
+    }
+}

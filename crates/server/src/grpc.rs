@@ -1,0 +1,20 @@
+//! The gRPC services: they translate, hand on to the sessions and translate back.
+
+mod convert;
+mod errors;
+mod item_changes;
+mod refusal_layer;
+mod service;
+mod stream;
+mod validate;
+
+use mxgateway_session::SessionManager;
+use mxgateway_supervisor::Supervisor;
+
+pub(crate) use refusal_layer::RefusalLayer;
+pub(crate) use service::GatewayService;
+
+/// The sessions of this gateway.
+pub(crate) type Sessions = SessionManager<Supervisor>;
+/// One of them.
+pub(crate) type Session = mxgateway_session::Session<mxgateway_supervisor::Worker>;

@@ -1,0 +1,277 @@
+//! `mxgateway.v1.MxGateway`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::Stream;
+use mxgateway_contracts::error_code::ErrorCode;
+use mxgateway_contracts::stream_item::EncodedStreamItem;
+use mxgateway_contracts::time::wire_duration;
+use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
+use mxgateway_contracts::v1_server::mx_gateway_server::MxGateway;
+use mxgateway_contracts::{GATEWAY_PROTOCOL_VERSION, command, v1, worker_v1};
+use mxgateway_session::{CloseOutcome, OpenOptions, SessionId};
+use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberKind};
+use mxgateway_session_core::event::Position;
+use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
+use tonic::{Request, Response, Status};
+
+use super::{Session, Sessions, convert, errors, item_changes, stream, validate};
+
+/// What a client may ask the gateway whether it can.
+const CAPABILITIES: [&str; 6] =
+    ["invoke", "stream-events", "stream-resume", "stream-filter", "stream-bookmarks", "list-sessions"];
+
+const DEFAULT_PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1000;
+
+type Reply<T> = Result<Response<T>, Status>;
+type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Translates between the contract and the sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayService {
+    sessions: Arc<Sessions>,
+    default_command_timeout: Duration,
+}
+
+impl GatewayService {
+    pub(crate) fn new(sessions: Arc<Sessions>, default_command_timeout: Duration) -> Self {
+        Self { sessions, default_command_timeout }
+    }
+
+    fn session(&self, id: &str) -> Result<Session, Status> {
+        let session_id: SessionId = validate::session_id(id)?;
+        self.sessions.get(session_id).ok_or_else(|| errors::session_not_found(id))
+    }
+}
+
+#[tonic::async_trait]
+impl MxGateway for GatewayService {
+    async fn open_session(&self, request: Request<v1::OpenSessionRequest>) -> Reply<v1::OpenSessionReply> {
+        let request = request.into_inner();
+        let client_correlation_id = validate::name("client_correlation_id", request.client_correlation_id)?;
+        let options = OpenOptions {
+            backend: validate::name("requested_backend", request.requested_backend)?,
+            client_name: validate::name("client_session_name", request.client_session_name)?,
+            tag: validate::name("session_tag", request.session_tag)?,
+            owner: None,
+            command_timeout: validate::limit(
+                "command_timeout",
+                request.command_timeout.as_ref(),
+                self.default_command_timeout,
+            )?,
+        };
+        let session = self.sessions.open(options).await.map_err(|error| errors::open(&error))?;
+        tracing::debug!(session_id = %session.id(), client_correlation_id, "Session opened for a client");
+        let worker = session
+            .worker()
+            .cloned()
+            .ok_or_else(|| ErrorCode::Internal.status("the session is ready and has no worker", &[]))?;
+        Ok(Response::new(v1::OpenSessionReply {
+            session_id: session.id().to_string(),
+            backend_name: worker.backend_name,
+            gateway_protocol_version: GATEWAY_PROTOCOL_VERSION,
+            worker_protocol_version: worker.protocol_version,
+            worker_process_id: worker.process_id,
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            epoch: worker.epoch,
+            correlation_id: convert::correlation_id(&session),
+            command_timeout: Some(wire_duration(session.options().command_timeout)),
+        }))
+    }
+
+    async fn close_session(&self, request: Request<v1::CloseSessionRequest>) -> Reply<v1::CloseSessionReply> {
+        let session = self.session(&request.into_inner().session_id)?;
+        let outcome = session.close(CloseReason::ClientClose).await;
+        Ok(Response::new(v1::CloseSessionReply {
+            session_id: session.id().to_string(),
+            final_state: convert::state(session.state()).into(),
+            already_closed: outcome == CloseOutcome::AlreadyClosed,
+        }))
+    }
+
+    async fn get_session(&self, request: Request<v1::GetSessionRequest>) -> Reply<v1::GetSessionReply> {
+        let session = self.session(&request.into_inner().session_id)?;
+        Ok(Response::new(v1::GetSessionReply { session: Some(convert::session(&session)) }))
+    }
+
+    async fn list_sessions(&self, request: Request<v1::ListSessionsRequest>) -> Reply<v1::ListSessionsReply> {
+        let request = request.into_inner();
+        let after = page_start(&request.page_token)?;
+        let size = match usize::try_from(request.page_size).unwrap_or(LARGEST_PAGE) {
+            0 => DEFAULT_PAGE,
+            size => size.min(LARGEST_PAGE),
+        };
+        let mut sessions = self.sessions.list();
+        sessions.extend(self.sessions.faulted());
+        let mut sessions: Vec<(PageKey, Session)> =
+            sessions.into_iter().map(|session| (page_key(&session), session)).collect();
+        sessions.sort_by_key(|(key, _)| *key);
+        sessions.dedup_by_key(|(key, _)| *key);
+        sessions.retain(|(key, _)| after.is_none_or(|after| *key > after));
+        let next =
+            sessions.get(size).and(sessions.get(size - 1)).map(|((nanos, id), _)| format!("{nanos:x}.{id}"));
+        sessions.truncate(size);
+        Ok(Response::new(v1::ListSessionsReply {
+            sessions: sessions.iter().map(|(_, session)| convert::session(session)).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn invoke(&self, request: Request<v1::InvokeRequest>) -> Reply<v1::InvokeReply> {
+        let request = request.into_inner();
+        let session = self.session(&request.session_id)?;
+        let request_id = validate::name("request_id", request.request_id)?;
+        let correlation_id = match validate::name("correlation_id", request.correlation_id)? {
+            empty if empty.is_empty() => convert::correlation_id(&session),
+            given => given,
+        };
+        let limit = validate::limit("timeout", request.timeout.as_ref(), session.options().command_timeout)?;
+        let mx_command = request.command.unwrap_or_default();
+        let kind = command::kind(&mx_command)
+            .ok_or_else(|| errors::invalid("command", "has no payload, or one this gateway does not know"))?;
+
+        let (reply, repeated_request) = if kind == v1::CommandKind::ShutdownWorker {
+            (shut_down(&session).await?, false)
+        } else {
+            let intent = item_changes::intent(&mx_command);
+            let sent = worker_v1::Command {
+                command: Some(mx_command),
+                request_id,
+                correlation_id: correlation_id.clone(),
+            };
+            let answer = session
+                .invoke(sent, limit)
+                .await
+                .map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
+            let mut reply = answer.reply;
+            if let Some(change) = intent.and_then(|intent| item_changes::change(intent, &reply)) {
+                session.with_items(|items| items.apply(change));
+            }
+            if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
+                // Only the gateway knows it.
+                payload.state = convert::state(session.state()).into();
+            }
+            (reply, answer.repeated_request)
+        };
+        Ok(Response::new(v1::InvokeReply {
+            session_id: session.id().to_string(),
+            correlation_id,
+            reply: Some(reply),
+            repeated_request,
+        }))
+    }
+
+    type StreamEventsStream = Items<EncodedStreamItem>;
+
+    async fn stream_events(
+        &self,
+        request: Request<v1::StreamEventsRequest>,
+    ) -> Reply<Self::StreamEventsStream> {
+        let request = request.into_inner();
+        let session = self.session(&request.session_id)?;
+        only_supported(&request)?;
+        let options = SubscribeOptions {
+            kind: SubscriberKind::External,
+            resume: request.resume.map(|resume| Position { epoch: resume.epoch, sequence: resume.sequence }),
+            filter: convert::filter(request.filter)?,
+        };
+        let subscription =
+            session.subscribe(options).map_err(|error| errors::attach(&error, session.id()))?;
+        tracing::info!(
+            session_id = %session.id(),
+            subscriber_id = subscription.id().0,
+            resume_sequence = request.resume.map(|resume| resume.sequence),
+            "Event stream began"
+        );
+        Ok(Response::new(Box::pin(stream::items(subscription, session.id()))))
+    }
+
+    type StreamAlarmsStream = Items<v1::AlarmFeedMessage>;
+
+    async fn stream_alarms(
+        &self,
+        _request: Request<v1::StreamAlarmsRequest>,
+    ) -> Reply<Self::StreamAlarmsStream> {
+        Err(errors::alarms_not_supported())
+    }
+
+    type QueryActiveAlarmsStream = Items<v1::ActiveAlarm>;
+
+    async fn query_active_alarms(
+        &self,
+        _request: Request<v1::QueryActiveAlarmsRequest>,
+    ) -> Reply<Self::QueryActiveAlarmsStream> {
+        Err(errors::alarms_not_supported())
+    }
+
+    async fn acknowledge_alarm(
+        &self,
+        _request: Request<v1::AcknowledgeAlarmRequest>,
+    ) -> Reply<v1::AcknowledgeAlarmReply> {
+        Err(errors::alarms_not_supported())
+    }
+}
+
+/// ShutdownWorker: the session ends with its worker.
+async fn shut_down(session: &Session) -> Result<v1::MxCommandReply, Status> {
+    match session.state() {
+        SessionState::Ready => {}
+        state @ (SessionState::Creating
+        | SessionState::Starting
+        | SessionState::Handshaking
+        | SessionState::Recovering
+        | SessionState::Closing
+        | SessionState::Closed
+        | SessionState::Faulted) => {
+            let error = mxgateway_session_core::session::NotUsable::State(state);
+            return Err(errors::not_usable(&error, session.id()));
+        }
+    }
+    session.close(CloseReason::ClientClose).await;
+    Ok(v1::MxCommandReply { kind: v1::CommandKind::ShutdownWorker.into(), ..v1::MxCommandReply::default() })
+}
+
+/// Refuses what the contract has and this gateway does not do yet, rather than passing it over.
+fn only_supported(request: &v1::StreamEventsRequest) -> Result<(), Status> {
+    let refused = |field: &str| {
+        ErrorCode::NotSupported
+            .status(format!("{field}: this gateway has only the default"), &[("field", field)])
+    };
+    match v1::SnapshotMode::try_from(request.snapshot) {
+        Ok(v1::SnapshotMode::None) => {}
+        Ok(v1::SnapshotMode::OnGap | v1::SnapshotMode::Always) => return Err(refused("snapshot")),
+        Err(_) => return Err(errors::invalid("snapshot", "is no snapshot mode")),
+    }
+    match v1::SlowReaderPolicy::try_from(request.slow_reader_policy) {
+        Ok(v1::SlowReaderPolicy::Default | v1::SlowReaderPolicy::Cut) => Ok(()),
+        Ok(v1::SlowReaderPolicy::GapAndContinue | v1::SlowReaderPolicy::LatestPerItem) => {
+            Err(refused("slow_reader_policy"))
+        }
+        Err(_) => Err(errors::invalid("slow_reader_policy", "is no slow reader policy")),
+    }
+}
+
+/// Sessions are listed oldest first; the id decides between equals.
+type PageKey = (u128, SessionId);
+
+fn page_key(session: &Session) -> PageKey {
+    let nanos = session.opened_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    (nanos, session.id())
+}
+
+/// Where a page begins; `None` for the first.
+fn page_start(token: &str) -> Result<Option<PageKey>, Status> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let parse = || {
+        let (nanos, id) = token.split_once('.')?;
+        Some((u128::from_str_radix(nanos, 16).ok()?, id.parse().ok()?))
+    };
+    parse()
+        .map(Some)
+        .ok_or_else(|| ErrorCode::InvalidPageToken.status("page_token: is not one of this gateway's", &[]))
+}

@@ -1,0 +1,103 @@
+//! StreamEvents: a subscription's elements as stream items.
+
+use std::time::Duration;
+
+use futures_util::Stream;
+use mxgateway_contracts::error_code::ErrorCode;
+use mxgateway_contracts::stream_item::{EncodedEvent, EncodedStreamItem};
+use mxgateway_contracts::time::wire_duration;
+use mxgateway_contracts::v1::stream_item::Control;
+use mxgateway_contracts::v1::{self, StreamEndReason, StreamItem};
+use mxgateway_session::{SessionId, StreamElement, Subscription};
+use mxgateway_session_core::event::{Event, Position};
+use mxgateway_session_core::lifecycle::CloseReason;
+use mxgateway_session_core::session::EndReason;
+use tonic::Status;
+
+use super::convert;
+
+/// When a client whose stream ended without its fault may come back.
+const COME_BACK: Duration = Duration::from_secs(1);
+
+/// Everything the subscription has to say, and then the gRPC status.
+pub(super) fn items(
+    mut subscription: Subscription,
+    session_id: SessionId,
+) -> impl Stream<Item = Result<EncodedStreamItem, Status>> + Send + 'static {
+    async_stream::stream! {
+        while let Some(element) = subscription.next().await {
+            match element {
+                StreamElement::Events(events) => yield Ok(encoded(events)),
+                StreamElement::Start(start) => yield Ok(control(Control::Start(convert::start(start)))),
+                StreamElement::Loss(loss) => yield Ok(control(Control::Gap(v1::EventGap {
+                    from_sequence: loss.from,
+                    to_sequence: loss.to,
+                    lost_count: loss.count(),
+                    cause: v1::EventGapCause::JournalOverflow.into(),
+                }))),
+                StreamElement::Bookmark(position) => yield Ok(control(Control::Bookmark(v1::Bookmark {
+                    position: Some(convert::position(position)),
+                }))),
+                StreamElement::End { reason, last } => {
+                    tracing::info!(%session_id, last_sequence = last.sequence, ?reason, "Event stream ended");
+                    let (end, status) = end(&reason, last, session_id);
+                    yield Ok(control(Control::End(end)));
+                    if let Some(status) = status {
+                        yield Err(status);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn encoded(events: Vec<Event>) -> EncodedStreamItem {
+    let encoded =
+        |event: Event| EncodedEvent { bytes: event.payload, received: event.received, retained: false };
+    EncodedStreamItem::Events(events.into_iter().map(encoded).collect())
+}
+
+fn control(control: Control) -> EncodedStreamItem {
+    StreamItem { events: Vec::new(), control: Some(control) }.into()
+}
+
+/// The last item, and the status unless the stream ended as it should.
+fn end(reason: &EndReason, last: Position, session_id: SessionId) -> (v1::StreamEnd, Option<Status>) {
+    let id = session_id.to_string();
+    let sequence = last.sequence.to_string();
+    let subject = [("session_id", id.as_str()), ("last_sequence", sequence.as_str())];
+    let (wire, retry_after, status) = match reason {
+        EndReason::SlowReader => (
+            StreamEndReason::SlowReader,
+            Some(Duration::ZERO),
+            Some(ErrorCode::SlowSubscriber.status(
+                format!("the subscriber did not keep up and was cut after event {sequence} (events.queue_capacity)"),
+                &subject,
+            )),
+        ),
+        EndReason::Faulted(fault) => (
+            StreamEndReason::SessionFaulted,
+            None,
+            Some(ErrorCode::SessionFaulted.status(format!("session {id} is faulted: {fault}"), &subject)),
+        ),
+        EndReason::Closed(CloseReason::GatewayShutdown) => (
+            StreamEndReason::GatewayShutdown,
+            Some(COME_BACK),
+            Some(ErrorCode::GatewayStopping.retryable_status("the gateway is stopping", &subject, COME_BACK)),
+        ),
+        EndReason::Closed(CloseReason::LeaseExpired | CloseReason::DetachGraceExpired) => {
+            (StreamEndReason::LeaseExpired, None, None)
+        }
+        EndReason::Closed(CloseReason::ClientClose | CloseReason::Administrator) => {
+            (StreamEndReason::SessionClosed, None, None)
+        }
+    };
+    let message = status.as_ref().map_or_else(String::new, |status| status.message().to_owned());
+    let end = v1::StreamEnd {
+        reason: wire.into(),
+        last_position: Some(convert::position(last)),
+        retry_after: retry_after.map(wire_duration),
+        message,
+    };
+    (end, status)
+}

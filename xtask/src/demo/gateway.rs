@@ -1,0 +1,107 @@
+//! The demo's gateway: private state, start, stop, and the check that nothing is left.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::Happening;
+use super::child::{Ended, Running};
+
+/// The gateway's log, in the demo's folder.
+pub(super) const LOG: &str = "gateway.log";
+const CONFIG: &str = "mxgateway.toml";
+const START: Duration = Duration::from_secs(30);
+/// More than the gateway's own limits for an orderly stop.
+const STOP: Duration = Duration::from_secs(30);
+const LISTENING: &str = "mxgateway listening on ";
+/// How much of the log is shown when the gateway does not start.
+const LOG_LINES: usize = 30;
+
+/// Sockets lie in a folder that is named relative to the gateway's working directory, because the path of a
+/// Unix socket is limited to about 107 bytes and that of this checkout is not.
+const SETTINGS: &str = "\
+[server]
+listen = \"127.0.0.1:0\"
+
+[sessions]
+allow_multiple_event_subscribers = true
+
+[workers]
+runtime_directory = \"run\"
+";
+
+/// Starts the gateway in `folder` and waits until it listens; gives back where.
+pub(super) fn start(
+    program: &Path,
+    folder: &Path,
+    happenings: &Sender<Happening>,
+    received: &Receiver<Happening>,
+) -> anyhow::Result<(Running, String)> {
+    let config = folder.join(CONFIG);
+    fs::write(&config, SETTINGS).with_context(|| format!("cannot write {}", config.display()))?;
+    let log = folder.join(LOG);
+    let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+    let mut command = Command::new(program);
+    command.args(["run", "--config", CONFIG]).current_dir(folder).stderr(log_file);
+    // Settings of this user's own gateway are not meant for the demo's.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MXGATEWAY_")) {
+        command.env_remove(name);
+    }
+    let mut gateway = Running::start("the gateway", command, happenings, Happening::GatewayLine, || {
+        Happening::GatewayEnded
+    })?;
+
+    let deadline = Instant::now() + START;
+    loop {
+        match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Happening::GatewayLine(line)) => {
+                if let Some(address) = line.strip_prefix(LISTENING) {
+                    return Ok((gateway, address.to_owned()));
+                }
+            }
+            Ok(Happening::GatewayEnded) => {
+                let status = gateway.reap()?.status();
+                bail!("the gateway ended at its start ({status}); the end of its log:\n{}", tail(&log));
+            }
+            Ok(Happening::Interrupt) => bail!("interrupted"),
+            Ok(Happening::WatchLine(_) | Happening::WatchEnded) => {}
+            Err(_) => bail!(
+                "the gateway does not listen after {} s; the end of its log:\n{}",
+                START.as_secs(),
+                tail(&log)
+            ),
+        }
+    }
+}
+
+/// Stops the gateway in order; it closes its sessions and workers.
+pub(super) fn stop(gateway: &mut Running, received: &Receiver<Happening>) -> anyhow::Result<Ended> {
+    gateway.terminate()?;
+    gateway.wait(STOP, received, |happening| matches!(happening, Happening::GatewayEnded), |_| Ok(()))
+}
+
+/// Fails when a process that works in the demo's folder is still there. Workers do, as the gateway does.
+pub(super) fn check_nothing_left(folder: &Path) -> anyhow::Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let folder = folder.canonicalize().context("the demo's folder is gone")?;
+    let left: Vec<String> = fs::read_dir("/proc")
+        .context("cannot read /proc")?
+        .filter_map(Result::ok)
+        .filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+        .map(|process| process.file_name().to_string_lossy().into_owned())
+        .collect();
+    if left.is_empty() { Ok(()) } else { bail!("processes are left: {}", left.join(", ")) }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
