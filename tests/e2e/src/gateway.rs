@@ -111,6 +111,20 @@ impl Gateway {
         MxGatewayClient::new(self.channel().await)
     }
 
+    /// A client whose streams take only 64 KiB before they have to be read. The connection's window is
+    /// wide, for the HTTP/2 library ends a connection on which too many small frames wait to be read, and
+    /// what it tolerates goes by that window.
+    pub async fn narrow_client(&self) -> MxGatewayClient<Channel> {
+        let endpoint = Endpoint::from_shared(self.endpoint())
+            .expect("an endpoint")
+            .connect_timeout(LIMIT)
+            .initial_stream_window_size(65_535)
+            .initial_connection_window_size(16 << 20);
+        let channel =
+            within("a connection", endpoint.connect()).await.expect("the gateway takes connections");
+        MxGatewayClient::new(channel)
+    }
+
     /// Opens a session on a connection of its own.
     pub async fn session(&self) -> TestSession {
         TestSession::open(self.client().await).await

@@ -26,7 +26,7 @@ use crate::render::value::escaped;
   mxgw read Tank_001.Level --json | jq .onDataChange.value
   mxgw read Tank_001.Level --session $ID --timeout 2s")]
 pub(crate) struct Arguments {
-    /// References such as Tank_001.Level, Tank_001.Samples[] or Tank_001.Samples[3]
+    /// References such as `Tank_001.Level`, `Tank_001.Samples[]` or `Tank_001.Samples[3]`
     #[arg(value_name = "TAG", required = true)]
     pub(crate) tags: Vec<String>,
     #[command(flatten)]

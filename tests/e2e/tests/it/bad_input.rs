@@ -121,7 +121,7 @@ async fn an_oversized_message_is_refused_and_the_session_lives_on() {
     let error = session.invoke(Payload::Ping(PingCommand { message })).await.unwrap_err();
     assert_code(&error, ErrorCode::MessageTooLarge);
     // Within the limit of gRPC, but its frame is not within that of the pipe.
-    let message = "x".repeat((16 << 20) - 200);
+    let message = "x".repeat((16 << 20) - 80);
     let error = session.invoke(Payload::Ping(PingCommand { message })).await.unwrap_err();
     assert_code(&error, ErrorCode::MessageTooLarge);
     session.register().await;

@@ -39,7 +39,7 @@ async fn sequences(lines: &mut Lines<BufReader<ChildStdout>>, count: usize) -> V
             let line = lines.next_line().await.unwrap().expect("the stream goes on");
             let item: Value = serde_json::from_str(&line).unwrap();
             if item["type"] == "event" {
-                let sequence = item["event"]["workerSequence"].as_str().expect("a sequence");
+                let sequence = item["workerSequence"].as_str().expect("a sequence");
                 sequences.push(sequence.parse().unwrap());
             }
         }
@@ -51,7 +51,7 @@ async fn sequences(lines: &mut Lines<BufReader<ChildStdout>>, count: usize) -> V
 async fn started(lines: &mut Lines<BufReader<ChildStdout>>) {
     let line = within("the start", lines.next_line()).await.unwrap().expect("a first line");
     let item: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(item["type"], "started", "{line}");
+    assert_eq!(item["type"], "start", "{line}");
 }
 
 #[tokio::test]
@@ -100,8 +100,11 @@ async fn read_and_write() {
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
 
     assert!(run(&gateway, &["write", "TestMachine_001.TestDouble", "2.5"]).await.status.success());
-    for refused in [["write", "TestMachine_001.TestInteger", "no number"], ["write", "Nobody.Knows", "1"]] {
-        let output = run(&gateway, &refused).await;
+    for refused in [
+        &["write", "--type", "string", "TestMachine_001.TestInteger", "no number"][..],
+        &["write", "Nobody.Knows", "1"],
+    ] {
+        let output = run(&gateway, refused).await;
         assert_eq!(output.status.code(), Some(6), "{refused:?}: {output:?}");
         assert!(!output.stderr.is_empty());
     }

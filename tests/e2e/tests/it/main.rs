@@ -1,7 +1,6 @@
 //! End-to-end tests: the real gateway, real workers, the real command line client.
 
 #![expect(clippy::unwrap_used, clippy::large_futures, reason = "a test fails by panicking, and runs once")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it expects")]
 
 mod bad_input;
 mod cli;

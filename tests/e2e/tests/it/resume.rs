@@ -34,14 +34,14 @@ async fn a_known_position_gets_exactly_the_missing_events() {
         assert_eq!(stream.events(missing.len()).await, missing);
     }
     let stream = session.resume(session.opened.epoch, 11).await;
-    assert_eq!((stream.start.after_sequence, stream.start.replay_gap.clone()), (11, None));
+    assert_eq!((stream.start.after_sequence, stream.start.replay_gap), (11, None));
 }
 
 #[tokio::test]
 async fn beyond_the_ring_the_gap_is_exact() {
     let (_gateway, session, seen) = quiet_session(41).await;
     let mut stream = session.resume(session.opened.epoch, 5).await;
-    let gap = stream.start.replay_gap.clone().expect("a gap");
+    let gap = stream.start.replay_gap.expect("a gap");
     assert_eq!(gap.reason(), ReplayGapReason::Evicted);
     assert_eq!((gap.lost_count, gap.oldest_available_sequence), (20, 26));
     assert_eq!(gap.requested_after.unwrap().sequence, 5);
@@ -56,13 +56,13 @@ async fn beyond_the_ring_the_gap_is_exact() {
 async fn a_wrong_epoch_and_a_future_sequence_are_named() {
     let (_gateway, session, seen) = quiet_session(5).await;
     let mut stream = session.resume(session.opened.epoch ^ 1, 3).await;
-    let gap = stream.start.replay_gap.clone().expect("a gap");
+    let gap = stream.start.replay_gap.expect("a gap");
     assert_eq!((gap.reason(), gap.lost_count), (ReplayGapReason::EpochChanged, 0));
     assert_eq!(stream.start.epoch, session.opened.epoch);
     assert_eq!(stream.events(5).await, seen);
 
     let stream = session.resume(session.opened.epoch, 1000).await;
-    let gap = stream.start.replay_gap.clone().expect("a gap");
+    let gap = stream.start.replay_gap.expect("a gap");
     assert_eq!((gap.reason(), gap.lost_count), (ReplayGapReason::FutureSequence, 0));
     assert_eq!(stream.start.after_sequence, 5, "no old event is sent for a future position");
 }

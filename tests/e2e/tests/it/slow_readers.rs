@@ -25,7 +25,7 @@ async fn a_reader_that_stops_is_cut_with_its_last_position_and_the_others_lose_n
     let session = gateway.session().await;
     let mut reading = [session.stream().await, session.stream().await];
     // On a connection of its own: what it does not read must not hold up the others.
-    let stuck = TestSession { client: gateway.client().await, opened: session.opened.clone() };
+    let stuck = TestSession { client: gateway.narrow_client().await, opened: session.opened.clone() };
     let stuck_stream = stuck.stream().await;
     assert_eq!(subscribers(&session).await, 3);
 
@@ -43,7 +43,7 @@ async fn a_reader_that_stops_is_cut_with_its_last_position_and_the_others_lose_n
     }
 
     let (events, end, status) = stuck_stream.end().await;
-    let end = end.expect("an end item");
+    let Some(end) = end else { panic!("no end item, {} events, then {status:?}", events.len()) };
     assert_eq!(end.reason(), StreamEndReason::SlowReader);
     let last = end.last_position.expect("a last position");
     assert_eq!(events.last().map(|event| event.worker_sequence).unwrap_or_default(), last.sequence);
@@ -57,7 +57,7 @@ async fn a_reader_that_stops_is_cut_with_its_last_position_and_the_others_lose_n
 async fn under_fail_fast_a_slow_only_subscriber_faults_the_session() {
     let gateway = Gateway::start_with(options(false)).await;
     let session = gateway.session().await;
-    let stuck = TestSession { client: gateway.client().await, opened: session.opened.clone() };
+    let stuck = TestSession { client: gateway.narrow_client().await, opened: session.opened.clone() };
     let stream = stuck.stream().await;
     session.advise_tags(&["Fast_001.Count"]).await;
     until("the session is faulted", async || {
@@ -66,7 +66,8 @@ async fn under_fail_fast_a_slow_only_subscriber_faults_the_session() {
         (seen.state() == SessionState::Faulted).then_some(seen.state_reason)
     })
     .await;
-    let (_, end, status) = stream.end().await;
-    assert_eq!(end.expect("an end item").reason(), StreamEndReason::SlowReader);
+    let (events, end, status) = stream.end().await;
+    let Some(end) = end else { panic!("no end item, {} events, then {status:?}", events.len()) };
+    assert_eq!(end.reason(), StreamEndReason::SlowReader);
     assert!(status.is_err());
 }

@@ -36,9 +36,9 @@ async fn values_go_on_after_the_gateway_was_killed_and_restarted() {
     }
 
     gateway.kill().await;
-    line_with(&mut notices, "reconnect").await;
+    line_with(&mut notices, "was lost; trying again").await;
     let gateway = gateway.start_again().await;
-    line_with(&mut notices, "new session").await;
+    line_with(&mut notices, "opening a new one").await;
     for tag in ["Host.Cpu.Load", "Host.Memory.Used"] {
         line_with(&mut values, tag).await;
     }
