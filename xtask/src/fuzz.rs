@@ -55,12 +55,12 @@ pub(crate) fn fuzz(target: &str, time: Duration) -> anyhow::Result<()> {
     let mut command =
         process::cargo(&["run", "--manifest-path", "tests/fuzz/Cargo.toml", "--target", TRIPLE]);
     command
-        .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", INSTRUMENTATION)
         .arg("--target-dir")
         .arg(&folder)
         .args(["--bin", target, "--"])
         .arg(format!("-max_total_time={}", time.as_secs().max(1)))
+        .args(["-verbosity=0", "-print_final_stats=1"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(&corpus)
         .arg(workspace::root().join("tests/fuzz/corpus").join(target));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use mxgateway_client::contracts::v1::ReplayGapReason;
 use mxgateway_client::{ClientError, OpenOptions, Watch, WatchOptions, WatchUpdate};
 use serde_json::json;
 
@@ -224,13 +225,26 @@ pub(crate) fn gap_text(gap: &mxgateway_client::contracts::v1::EventGap) -> Strin
 /// What a start item says about loss; empty when nothing is lost.
 pub(crate) fn lost_text(start: &mxgateway_client::contracts::v1::StreamStart) -> String {
     let Some(gap) = &start.replay_gap else { return String::new() };
-    let reason = crate::render::status::short(gap.reason().as_str_name(), "REPLAY_GAP_REASON_");
-    format!("; gap: {} events are lost ({reason})", gap.lost_count)
+    let lost = gap.lost_count;
+    match gap.reason() {
+        ReplayGapReason::Evicted | ReplayGapReason::Unspecified => {
+            format!("; gap: {lost} events are lost, the gateway has let them go")
+        }
+        ReplayGapReason::EpochChanged => {
+            format!(
+                "; gap: the position is of another worker (epoch changed); {lost} events of this one are lost"
+            )
+        }
+        ReplayGapReason::FutureSequence => {
+            "; gap: the position is after the newest event (future sequence), so it is not of this stream"
+                .to_owned()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use mxgateway_client::contracts::v1::{EventGap, EventGapCause, ReplayGap, ReplayGapReason, StreamStart};
+    use mxgateway_client::contracts::v1::{EventGap, EventGapCause, ReplayGap, StreamStart};
 
     use super::*;
 
@@ -243,7 +257,8 @@ mod tests {
         let reason = ReplayGapReason::EpochChanged.into();
         let replay_gap = Some(ReplayGap { lost_count: 7, reason, ..ReplayGap::default() });
         let start = StreamStart { replay_gap, ..StreamStart::default() };
-        assert_eq!(lost_text(&start), "; gap: 7 events are lost (EpochChanged)");
+        assert!(lost_text(&start).contains("epoch changed"), "{}", lost_text(&start));
+        assert!(lost_text(&start).contains("7 events"));
     }
 
     #[test]
