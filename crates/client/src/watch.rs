@@ -181,7 +181,7 @@ fn updates(
                 yield Ok(WatchUpdate::Session(Box::new(session.clone())));
 
                 let mut events = session.events(EventOptions {
-                    snapshot: SnapshotMode::None,
+                    snapshot: SnapshotMode::OnGap,
                     reconnect: options.reconnect,
                     ..EventOptions::default()
                 });

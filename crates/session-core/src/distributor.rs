@@ -6,21 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::event::{Event, EventFamily, ItemKey, Position};
-use crate::ring::{Loss, OutOfOrder, Read, ReadBudget, Ring, RingLimits};
-
-/// Names a subscriber within its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscriberId(pub u64);
-
-/// Whose subscriber it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubscriberKind {
-    /// A client's: counted, and it holds the session.
-    External,
-    /// The gateway's own: not counted, never the cause of a fault.
-    Internal,
-}
+use crate::cursor::Cursor;
+use crate::event::{Event, ItemKey, Position};
+use crate::ring::{OutOfOrder, ReadBudget, Ring, RingLimits};
+pub use crate::subscriber::{
+    Delivery, Filter, Gap, GapCause, ReplayGap, ReplayGapReason, SlowReader, Snapshot, Start, SubscribeError,
+    SubscribeOptions, SubscriberId, SubscriberKind, SubscriberStatus,
+};
 
 /// What a slow subscriber means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,125 +36,6 @@ pub struct DistributorSettings {
     pub policy: BackpressurePolicy,
 }
 
-/// Selects events; what is empty selects everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Families to let through.
-    pub families: Vec<EventFamily>,
-    /// Items to let through.
-    pub items: Vec<ItemKey>,
-}
-
-impl Filter {
-    fn lets_through(&self, event: &Event) -> bool {
-        (self.families.is_empty() || self.families.contains(&event.family))
-            && (self.items.is_empty() || self.items.contains(&event.item))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.families.is_empty() && self.items.is_empty()
-    }
-}
-
-/// How to subscribe.
-#[derive(Clone, Debug)]
-pub struct SubscribeOptions {
-    /// Whose subscriber it is.
-    pub kind: SubscriberKind,
-    /// Where to continue; `None` for live from now.
-    pub resume: Option<Position>,
-    /// Which events.
-    pub filter: Filter,
-}
-
-impl SubscribeOptions {
-    /// A client's subscription to everything, live from now.
-    pub fn live() -> Self {
-        Self { kind: SubscriberKind::External, resume: None, filter: Filter::default() }
-    }
-}
-
-/// Why a subscriber was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubscribeError {
-    /// One is attached and multiple are not allowed.
-    #[error("the session has a subscriber and multiple subscribers are not allowed")]
-    AlreadyActive,
-    /// As many are attached as are allowed.
-    #[error("the session has {limit} subscribers, which is the limit")]
-    LimitReached {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-/// Why a stream cannot continue exactly where it was asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplayGapReason {
-    /// The ring let the events go.
-    Evicted,
-    /// The position is of another worker process.
-    EpochChanged,
-    /// The position is after the newest event.
-    FutureSequence,
-}
-
-/// What is missing between the position asked for and the first event that follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayGap {
-    /// The position asked for.
-    pub requested: Position,
-    /// First event that can still be had; `None` when none is retained.
-    pub oldest_available: Option<u64>,
-    /// Exactly how many events of this epoch are lost to the subscriber.
-    pub lost: u64,
-    /// Why.
-    pub reason: ReplayGapReason,
-}
-
-/// The first thing a subscriber is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Events after this position follow.
-    pub after: Position,
-    /// Bounds of the replay window.
-    pub retained: Option<(u64, u64)>,
-    /// What is missing.
-    pub gap: Option<ReplayGap>,
-}
-
-/// What a read gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// Events were appended to the output.
-    Events,
-    /// The source lost these.
-    Loss(Loss),
-    /// Events were passed over by the filter; there may be more to read.
-    Filtered,
-    /// Nothing new.
-    UpToDate,
-    /// The subscriber was cut for being slow; its last position is [`Distributor::position`].
-    Cut,
-    /// No such subscriber.
-    Unknown,
-}
-
-/// How a subscriber stands, for people to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubscriberStatus {
-    /// Its id.
-    pub id: SubscriberId,
-    /// Whose it is.
-    pub kind: SubscriberKind,
-    /// Last sequence handed to it (or passed over by its filter).
-    pub last_sequence: u64,
-    /// Events behind the newest.
-    pub lag: u64,
-    /// When it came.
-    pub attached_at: Instant,
-}
-
 /// What publishing brought to light.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overflow {
@@ -170,17 +43,6 @@ pub struct Overflow {
     pub cut: usize,
     /// The session is to fault.
     pub fault_session: bool,
-}
-
-#[derive(Debug)]
-struct Cursor {
-    kind: SubscriberKind,
-    after: u64,
-    filter: Filter,
-    attached_at: Instant,
-    /// The newest sequence when it came: until it gets there it replays, and only eviction can cut it.
-    replays_to: u64,
-    cut: bool,
 }
 
 /// See the module's documentation.
@@ -202,7 +64,7 @@ impl Distributor {
         Self {
             settings,
             epoch,
-            ring: Ring::new(settings.ring),
+            ring: Ring::with_latest(settings.ring),
             cursors: BTreeMap::new(),
             next_id: 1,
             all_after: 0,
@@ -254,10 +116,12 @@ impl Distributor {
         Ok(self.cut_slow())
     }
 
-    /// Adds a subscriber and says where its stream begins.
+    /// Adds a subscriber and says where its stream begins. `is_current` tells of an event that carries a value
+    /// whether its item is advised and still the one it was; a snapshot has no others.
     pub fn subscribe(
         &mut self,
         options: SubscribeOptions,
+        is_current: impl Fn(&Event) -> bool,
         now: Instant,
     ) -> Result<(SubscriberId, Start), SubscribeError> {
         if options.kind == SubscriberKind::External {
@@ -272,23 +136,25 @@ impl Distributor {
         }
         self.ring.release_aged(now);
         let start = self.start(options.resume);
+        let after = start.after.sequence;
+        let wants_snapshot = match options.snapshot {
+            Snapshot::None => false,
+            Snapshot::OnGap => start.gap.is_some(),
+            Snapshot::Always => true,
+        };
+        let mut snapshot = if wants_snapshot { self.ring.last_values(after) } else { Vec::new() };
+        snapshot.retain(is_current);
         let id = SubscriberId(self.next_id);
         self.next_id += 1;
-        let after = start.after.sequence;
         self.all_after = if self.attached() == 0 { after } else { self.all_after.min(after) };
-        self.cursors.insert(
-            id,
-            Cursor {
-                kind: options.kind,
-                after,
-                filter: options.filter,
-                attached_at: now,
-                replays_to: self.ring.newest(),
-                cut: false,
-            },
-        );
+        self.cursors.insert(id, Cursor::new(options, after, self.ring.newest(), snapshot, now));
         self.ring.keep_for_lag(true);
         Ok((id, start))
+    }
+
+    /// Forgets the values of items that are no more or that nobody wants to know any more.
+    pub fn forget_values(&mut self, is_forgotten: impl Fn(ItemKey) -> bool) {
+        self.ring.forget(is_forgotten);
     }
 
     /// Removes a subscriber; false when it was removed before.
@@ -306,35 +172,12 @@ impl Distributor {
     /// Hands a subscriber what comes next, appending events to `out`.
     pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
         let Some(cursor) = self.cursors.get_mut(&id) else { return Delivery::Unknown };
-        if cursor.cut {
-            return Delivery::Cut;
+        let was_cut = cursor.cut;
+        let delivery = cursor.read(&self.ring, budget, out);
+        if cursor.cut != was_cut {
+            self.ring.keep_for_lag(self.attached() > 0);
         }
-        let before = out.len();
-        match self.ring.read(cursor.after, budget, out) {
-            Read::Events => {
-                if let Some(last) = out.last() {
-                    cursor.after = last.sequence;
-                }
-                if !cursor.filter.is_empty() {
-                    let mut at = 0;
-                    out.retain(|event| {
-                        at += 1;
-                        at <= before || cursor.filter.lets_through(event)
-                    });
-                }
-                if out.len() == before { Delivery::Filtered } else { Delivery::Events }
-            }
-            Read::Loss(loss) => {
-                cursor.after = loss.to;
-                Delivery::Loss(loss)
-            }
-            Read::UpToDate => Delivery::UpToDate,
-            Read::Evicted { .. } => {
-                cursor.cut = true;
-                self.ring.keep_for_lag(self.attached() > 0);
-                Delivery::Cut
-            }
-        }
+        delivery
     }
 
     /// Lets go what is too old at `now`.
@@ -405,16 +248,14 @@ impl Distributor {
         }
         self.all_after = newest;
         let released = self.ring.replay_released();
-        for cursor in self.cursors.values_mut().filter(|cursor| !cursor.cut) {
-            // A replay may begin further back than a live reader may lag.
-            let replays = cursor.after < cursor.replays_to && cursor.after >= released;
-            if newest - cursor.after > limit && !replays {
+        for cursor in self.cursors.values_mut() {
+            if newest - cursor.after > limit && cursor.can_be_cut(released) {
                 cursor.cut = true;
                 overflow.cut += 1;
                 overflow.fault_session |= cursor.kind == SubscriberKind::External
                     && self.settings.policy == BackpressurePolicy::FailFast
                     && !self.settings.allow_multiple;
-            } else {
+            } else if !cursor.cut && cursor.slow_reader == SlowReader::Cut {
                 self.all_after = self.all_after.min(cursor.after);
             }
         }

@@ -19,6 +19,13 @@ pub enum EventFamily {
     AlarmTransition,
 }
 
+impl EventFamily {
+    /// True for events that say what an item's value is; the newest of an item makes the older ones obsolete.
+    pub fn carries_value(self) -> bool {
+        matches!(self, Self::DataChange | Self::BufferedDataChange)
+    }
+}
+
 /// Names an item within a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemKey {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::ItemKey;
+use crate::event::{Event, ItemKey};
 
 /// How an item is advised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub struct Item {
     pub context: String,
     /// How it is advised.
     pub advise: AdviseState,
+    /// The newest event when AddItem was sent: older ones with this handle are of another item.
+    pub added_after: u64,
 }
 
 /// What a successful command changed.
@@ -85,6 +87,12 @@ impl Items {
         self.registrations.get(&key.server_handle)?.get(&key.item_handle)
     }
 
+    /// Whether an event that carries a value still tells about an item that is advised.
+    pub fn is_current(&self, event: &Event) -> bool {
+        self.get(event.item)
+            .is_some_and(|item| item.advise != AdviseState::None && event.sequence > item.added_after)
+    }
+
     /// Number of added items.
     pub fn added(&self) -> usize {
         self.registrations.values().map(BTreeMap::len).sum()
@@ -109,7 +117,12 @@ mod tests {
     }
 
     fn item(definition: &str) -> Item {
-        Item { definition: definition.to_owned(), context: String::new(), advise: AdviseState::None }
+        Item {
+            definition: definition.to_owned(),
+            context: String::new(),
+            advise: AdviseState::None,
+            added_after: 0,
+        }
     }
 
     #[test]

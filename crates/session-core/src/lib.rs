@@ -6,10 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod cursor;
 pub mod distributor;
 pub mod event;
 pub mod items;
+mod latest;
 pub mod lease;
 pub mod lifecycle;
 pub mod ring;
 pub mod session;
+pub mod subscriber;

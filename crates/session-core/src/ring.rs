@@ -7,10 +7,11 @@
 //! Positions are "after" positions (the last sequence seen), which keeps the arithmetic safe up to
 //! `u64::MAX`.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::event::Event;
+use crate::event::{Event, ItemKey};
+use crate::latest::Latest;
 
 /// Bounds of a [`Ring`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,19 @@ pub struct Ring {
     replay_events: usize,
     /// Whether readers are attached for whose lag events are kept beyond the replay window.
     keep_for_lag: bool,
+    /// What is kept of the events that were let go, if that is wanted.
+    latest: Option<Latest>,
+}
+
+/// What [`Ring::everything_after`] found.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// In order; what was let go is there only with the last event of each item.
+    pub(crate) events: Vec<Event>,
+    /// How many of them are of the ring itself.
+    pub(crate) in_ring: usize,
+    /// Events up to here are of those that were let go.
+    pub(crate) released: u64,
 }
 
 impl Ring {
@@ -135,7 +149,13 @@ impl Ring {
             replay_start: 0,
             replay_events: 0,
             keep_for_lag: false,
+            latest: None,
         }
+    }
+
+    /// The same, and the last event of each item is kept when it is let go.
+    pub fn with_latest(limits: RingLimits) -> Self {
+        Self { latest: Some(Latest::default()), ..Self::new(limits) }
     }
 
     /// The newest sequence the ring has seen (an event or a loss); 0 before the first.
@@ -172,7 +192,56 @@ impl Ring {
     /// Ends replay for good: only what attached readers still have to read is kept.
     pub fn retire(&mut self) {
         self.limits.replay_count = 0;
+        if let Some(latest) = &mut self.latest {
+            latest.clear();
+        }
         self.release();
+    }
+
+    /// Forgets what was kept of items that are no more.
+    pub fn forget(&mut self, is_forgotten: impl Fn(ItemKey) -> bool) {
+        if let Some(latest) = &mut self.latest {
+            latest.forget(is_forgotten);
+        }
+    }
+
+    /// The last event that carries a value, for each item, up to `until`, in order.
+    pub fn last_values(&self, until: u64) -> Vec<Event> {
+        let in_ring = self.slots.iter().rev().filter_map(|slot| match &slot.content {
+            Content::Event(event) => Some(event),
+            Content::Lost => None,
+        });
+        let let_go = self.latest.iter().flat_map(|latest| latest.after(0));
+        let mut seen = HashSet::new();
+        let mut events: Vec<Event> = in_ring
+            .chain(let_go)
+            .filter(|event| {
+                event.sequence <= until && event.family.carries_value() && seen.insert(event.item)
+            })
+            .cloned()
+            .collect();
+        events.sort_by_key(|event| event.sequence);
+        events
+    }
+
+    /// All there is after a position.
+    pub(crate) fn everything_after(&self, after: u64) -> Waiting {
+        let mut events: Vec<Event> = if after < self.released {
+            self.latest.iter().flat_map(|latest| latest.after(after)).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        events.sort_by_key(|event| event.sequence);
+        let mut in_ring = 0;
+        if after < self.newest {
+            for slot in self.slots.range(self.index_after(after.max(self.released))..) {
+                if let Content::Event(event) = &slot.content {
+                    events.push(event.clone());
+                    in_ring += 1;
+                }
+            }
+        }
+        Waiting { events, in_ring, released: self.released }
     }
 
     /// Appends an event. A hole before it is recorded as a loss, so that no reader misses it silently.
@@ -201,6 +270,9 @@ impl Ring {
 
     /// Lets events leave the replay window that are too old at `now`.
     pub fn release_aged(&mut self, now: Instant) {
+        if let Some(latest) = &mut self.latest {
+            latest.compact();
+        }
         if let Some(age) = self.limits.replay_age {
             while self
                 .slots
@@ -318,6 +390,9 @@ impl Ring {
             self.released = slot.last;
             self.bytes -= slot.bytes();
             self.replay_start -= 1;
+            if let (Some(latest), Content::Event(event)) = (&mut self.latest, slot.content) {
+                latest.keep(event);
+            }
         }
     }
 }

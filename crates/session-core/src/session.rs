@@ -9,7 +9,7 @@ use crate::distributor::{
     SubscriberId, SubscriberKind,
 };
 use crate::event::{Event, Position};
-use crate::items::Items;
+use crate::items::{AdviseState, ItemChange, Items};
 use crate::lease::{Lease, LeaseSettings};
 use crate::lifecycle::{BeginClose, CloseReason, Fault, IllegalTransition, Lifecycle, SessionState};
 use crate::ring::{OutOfOrder, ReadBudget};
@@ -106,8 +106,26 @@ impl SessionCore {
     }
 
     /// What is registered, added and advised.
-    pub fn items(&mut self) -> &mut Items {
-        &mut self.items
+    pub fn items(&self) -> &Items {
+        &self.items
+    }
+
+    /// Takes over what a successful command changed.
+    pub fn apply(&mut self, change: ItemChange) {
+        match &change {
+            ItemChange::Unregistered(server) => {
+                let server = *server;
+                self.distributor.forget_values(|item| item.server_handle == server);
+            }
+            ItemChange::Removed(key) | ItemChange::Advised(key, AdviseState::None) => {
+                let key = *key;
+                self.distributor.forget_values(|item| item == key);
+            }
+            ItemChange::Registered(_)
+            | ItemChange::Added(..)
+            | ItemChange::Advised(_, AdviseState::Advised | AdviseState::Supervisory) => {}
+        }
+        self.items.apply(change);
     }
 
     /// When something was last done with the session.
@@ -155,7 +173,8 @@ impl SessionCore {
     ) -> Result<(SubscriberId, Start), AttachError> {
         self.usable()?;
         let external = options.kind == SubscriberKind::External;
-        let subscribed = self.distributor.subscribe(options, now)?;
+        let items = &self.items;
+        let subscribed = self.distributor.subscribe(options, |event| items.is_current(event), now)?;
         if external {
             self.touch(now);
             self.lease.attach(now);
@@ -181,7 +200,7 @@ impl SessionCore {
                 Some(reason) => Next::End { reason, last },
                 None => Next::Delivery(nothing),
             },
-            something @ (Delivery::Events | Delivery::Loss(_) | Delivery::Filtered) => {
+            something @ (Delivery::Retained | Delivery::Events | Delivery::Gap(_) | Delivery::Filtered) => {
                 Next::Delivery(something)
             }
         }

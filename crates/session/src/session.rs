@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberStatus};
-use mxgateway_session_core::items::Items;
+use mxgateway_session_core::items::ItemChange;
 use mxgateway_session_core::lifecycle::{BeginClose, CloseReason, Fault, SessionState};
 use mxgateway_session_core::session::{AttachError, NotUsable};
 use tokio_util::task::TaskTracker;
@@ -179,7 +179,7 @@ impl<P: WorkerPort> Session<P> {
     /// A look at it.
     pub fn status(&self) -> SessionStatus {
         let now = Instant::now();
-        let mut core = self.0.shared.core();
+        let core = self.0.shared.core();
         let (items, advised_items) = (core.items().added(), core.items().advised());
         let idle = now.saturating_duration_since(core.last_activity());
         let distributor = core.distributor();
@@ -203,9 +203,14 @@ impl<P: WorkerPort> Session<P> {
         }
     }
 
-    /// Looks at or changes the registry of items.
-    pub fn with_items<R>(&self, look: impl FnOnce(&mut Items) -> R) -> R {
-        look(self.0.shared.core().items())
+    /// Sequence of the newest event; 0 before the first.
+    pub fn newest_sequence(&self) -> u64 {
+        self.0.shared.core().distributor().newest().sequence
+    }
+
+    /// Takes over what a successful command changed about the items.
+    pub fn apply(&self, change: ItemChange) {
+        self.0.shared.core().apply(change);
     }
 
     /// Carries out one command. `limit` bounds the waiting, not the command.

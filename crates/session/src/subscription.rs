@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mxgateway_session_core::distributor::{Delivery, Start, SubscriberId};
+use mxgateway_session_core::distributor::{Delivery, Gap, Start, SubscriberId};
 use mxgateway_session_core::event::{Event, Position};
-use mxgateway_session_core::ring::{Loss, ReadBudget};
+use mxgateway_session_core::ring::ReadBudget;
 use mxgateway_session_core::session::{EndReason, Next};
 
 use crate::shared::Shared;
@@ -18,10 +18,12 @@ const BUDGET: ReadBudget = ReadBudget { events: 512, bytes: 32 << 10 };
 pub enum StreamElement {
     /// Always first.
     Start(Start),
+    /// Part of the snapshot: the last event of advised items, before everything else.
+    Retained(Vec<Event>),
     /// Consecutive events (those the filter lets through).
     Events(Vec<Event>),
-    /// The source lost these.
-    Loss(Loss),
+    /// Events are missing.
+    Gap(Gap),
     /// Nothing came for a while; everything up to here was handed out or filtered.
     Bookmark(Position),
     /// Always last.
@@ -84,7 +86,9 @@ impl Subscription {
                 return Some(self.tell(element));
             }
             let bookmark_at = self.last_element + self.bookmark_interval;
-            if tokio::time::timeout_at(bookmark_at, news).await.is_err() {
+            // News that the filter passes over must not hold the bookmark up for ever.
+            let is_due = tokio::time::Instant::now() >= bookmark_at;
+            if is_due || tokio::time::timeout_at(bookmark_at, news).await.is_err() {
                 let position = self.shared.core().position(self.id);
                 return Some(self.tell(StreamElement::Bookmark(position)));
             }
@@ -96,8 +100,9 @@ impl Subscription {
         loop {
             let next = self.shared.core().read(self.id, BUDGET, &mut events);
             return match next {
+                Next::Delivery(Delivery::Retained) => Some(StreamElement::Retained(events)),
                 Next::Delivery(Delivery::Events) => Some(StreamElement::Events(events)),
-                Next::Delivery(Delivery::Loss(loss)) => Some(StreamElement::Loss(loss)),
+                Next::Delivery(Delivery::Gap(gap)) => Some(StreamElement::Gap(gap)),
                 Next::Delivery(Delivery::Filtered) => continue,
                 Next::Delivery(Delivery::UpToDate | Delivery::Cut | Delivery::Unknown) => None,
                 Next::End { reason, last } => {

@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use mxgateway_contracts::time::timestamp;
 use mxgateway_contracts::v1;
-use mxgateway_session_core::distributor::{Filter, ReplayGap, ReplayGapReason, Start, SubscriberKind};
+use mxgateway_session_core::distributor::{
+    Filter, Gap, GapCause, ReplayGap, ReplayGapReason, SlowReader, Snapshot, Start, SubscriberKind,
+};
 use mxgateway_session_core::event::{EventFamily, ItemKey, Position};
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
 use tonic::Status;
@@ -61,6 +63,33 @@ fn replay_gap(gap: ReplayGap) -> v1::ReplayGap {
         oldest_available_sequence: gap.oldest_available.unwrap_or_default(),
         lost_count: gap.lost,
         reason: reason.into(),
+    }
+}
+
+pub(super) fn gap(gap: Gap) -> v1::EventGap {
+    let cause = match gap.cause {
+        GapCause::SourceLoss => v1::EventGapCause::JournalOverflow,
+        GapCause::SlowReader => v1::EventGapCause::SlowReader,
+        GapCause::Conflated => v1::EventGapCause::Conflated,
+    };
+    v1::EventGap { from_sequence: gap.from, to_sequence: gap.to, lost_count: gap.lost, cause: cause.into() }
+}
+
+pub(super) fn snapshot(mode: i32) -> Result<Snapshot, Status> {
+    match v1::SnapshotMode::try_from(mode) {
+        Ok(v1::SnapshotMode::None) => Ok(Snapshot::None),
+        Ok(v1::SnapshotMode::OnGap) => Ok(Snapshot::OnGap),
+        Ok(v1::SnapshotMode::Always) => Ok(Snapshot::Always),
+        Err(_) => Err(invalid("snapshot", &format!("{mode} is no snapshot mode"))),
+    }
+}
+
+pub(super) fn slow_reader(policy: i32) -> Result<SlowReader, Status> {
+    match v1::SlowReaderPolicy::try_from(policy) {
+        Ok(v1::SlowReaderPolicy::Default | v1::SlowReaderPolicy::Cut) => Ok(SlowReader::Cut),
+        Ok(v1::SlowReaderPolicy::GapAndContinue) => Ok(SlowReader::GapAndContinue),
+        Ok(v1::SlowReaderPolicy::LatestPerItem) => Ok(SlowReader::LatestPerItem),
+        Err(_) => Err(invalid("slow_reader_policy", &format!("{policy} is no slow reader policy"))),
     }
 }
 

@@ -16,13 +16,15 @@ pub(super) enum Intent {
     Advise(ItemKey, AdviseState),
 }
 
+/// `newest` is the sequence of the newest event before the command is sent.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other commands change no items")]
-pub(super) fn intent(command: &MxCommand) -> Option<Intent> {
+pub(super) fn intent(command: &MxCommand, newest: u64) -> Option<Intent> {
     let key = |server_handle, item_handle| ItemKey { server_handle, item_handle };
     let item = |definition: &str, context: &str| Item {
         definition: definition.to_owned(),
         context: context.to_owned(),
         advise: AdviseState::None,
+        added_after: newest,
     };
     Some(match command.payload.as_ref()? {
         Payload::Register(_) => Intent::Register,
@@ -87,20 +89,20 @@ mod tests {
             payload: Some(mx_command_reply::Payload::AddItem(AddItemReply { item_handle: 7 })),
             ..MxCommandReply::default()
         };
-        let Some(ItemChange::Added(key, item)) = change(intent(&add).unwrap(), &done) else {
+        let Some(ItemChange::Added(key, item)) = change(intent(&add, 0).unwrap(), &done) else {
             panic!("no item was added")
         };
         assert_eq!(key, ItemKey { server_handle: 1, item_handle: 7 });
         assert_eq!(item.definition, "Tank_001.Level");
 
         let failed = MxCommandReply { hresult: hresult::E_INVALIDARG, ..done };
-        assert_eq!(change(intent(&add).unwrap(), &failed), None);
+        assert_eq!(change(intent(&add, 0).unwrap(), &failed), None);
     }
 
     #[test]
     fn commands_that_change_no_items_are_not_remembered() {
-        assert!(intent(&Payload::Ping(PingCommand::default()).into()).is_none());
-        assert!(intent(&MxCommand::default()).is_none());
-        assert!(intent(&Payload::Unregister(UnregisterCommand { server_handle: 1 }).into()).is_some());
+        assert!(intent(&Payload::Ping(PingCommand::default()).into(), 0).is_none());
+        assert!(intent(&MxCommand::default(), 0).is_none());
+        assert!(intent(&Payload::Unregister(UnregisterCommand { server_handle: 1 }).into(), 0).is_some());
     }
 }

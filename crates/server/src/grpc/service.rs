@@ -20,8 +20,16 @@ use tonic::{Request, Response, Status};
 use super::{Session, Sessions, convert, errors, item_changes, stream, validate};
 
 /// What a client may ask the gateway whether it can.
-const CAPABILITIES: [&str; 6] =
-    ["invoke", "stream-events", "stream-resume", "stream-filter", "stream-bookmarks", "list-sessions"];
+const CAPABILITIES: [&str; 8] = [
+    "invoke",
+    "list-sessions",
+    "stream-events",
+    "stream-resume",
+    "stream-bookmarks",
+    "stream-filter",
+    "stream-snapshot",
+    "stream-slow-reader-policy",
+];
 
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -136,7 +144,7 @@ impl MxGateway for GatewayService {
         let (reply, repeated_request) = if kind == v1::CommandKind::ShutdownWorker {
             (shut_down(&session).await?, false)
         } else {
-            let intent = item_changes::intent(&mx_command);
+            let intent = item_changes::intent(&mx_command, session.newest_sequence());
             let sent = worker_v1::Command {
                 command: Some(mx_command),
                 request_id,
@@ -148,7 +156,7 @@ impl MxGateway for GatewayService {
                 .map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
             let mut reply = answer.reply;
             if let Some(change) = intent.and_then(|intent| item_changes::change(intent, &reply)) {
-                session.with_items(|items| items.apply(change));
+                session.apply(change);
             }
             if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
                 // Only the gateway knows it.
@@ -172,10 +180,11 @@ impl MxGateway for GatewayService {
     ) -> Reply<Self::StreamEventsStream> {
         let request = request.into_inner();
         let session = self.session(&request.session_id)?;
-        only_supported(&request)?;
         let options = SubscribeOptions {
             kind: SubscriberKind::External,
             resume: request.resume.map(|resume| Position { epoch: resume.epoch, sequence: resume.sequence }),
+            snapshot: convert::snapshot(request.snapshot)?,
+            slow_reader: convert::slow_reader(request.slow_reader_policy)?,
             filter: convert::filter(request.filter)?,
         };
         let subscription =
@@ -232,26 +241,6 @@ async fn shut_down(session: &Session) -> Result<v1::MxCommandReply, Status> {
     }
     session.close(CloseReason::ClientClose).await;
     Ok(v1::MxCommandReply { kind: v1::CommandKind::ShutdownWorker.into(), ..v1::MxCommandReply::default() })
-}
-
-/// Refuses what the contract has and this gateway does not do yet, rather than passing it over.
-fn only_supported(request: &v1::StreamEventsRequest) -> Result<(), Status> {
-    let refused = |field: &str| {
-        ErrorCode::NotSupported
-            .status(format!("{field}: this gateway has only the default"), &[("field", field)])
-    };
-    match v1::SnapshotMode::try_from(request.snapshot) {
-        Ok(v1::SnapshotMode::None) => {}
-        Ok(v1::SnapshotMode::OnGap | v1::SnapshotMode::Always) => return Err(refused("snapshot")),
-        Err(_) => return Err(errors::invalid("snapshot", "is no snapshot mode")),
-    }
-    match v1::SlowReaderPolicy::try_from(request.slow_reader_policy) {
-        Ok(v1::SlowReaderPolicy::Default | v1::SlowReaderPolicy::Cut) => Ok(()),
-        Ok(v1::SlowReaderPolicy::GapAndContinue | v1::SlowReaderPolicy::LatestPerItem) => {
-            Err(refused("slow_reader_policy"))
-        }
-        Err(_) => Err(errors::invalid("slow_reader_policy", "is no slow reader policy")),
-    }
 }
 
 /// Sessions are listed oldest first; the id decides between equals.

@@ -27,14 +27,10 @@ pub(super) fn items(
     async_stream::stream! {
         while let Some(element) = subscription.next().await {
             match element {
-                StreamElement::Events(events) => yield Ok(encoded(events)),
+                StreamElement::Retained(events) => yield Ok(encoded(events, true)),
+                StreamElement::Events(events) => yield Ok(encoded(events, false)),
                 StreamElement::Start(start) => yield Ok(control(Control::Start(convert::start(start)))),
-                StreamElement::Loss(loss) => yield Ok(control(Control::Gap(v1::EventGap {
-                    from_sequence: loss.from,
-                    to_sequence: loss.to,
-                    lost_count: loss.count(),
-                    cause: v1::EventGapCause::JournalOverflow.into(),
-                }))),
+                StreamElement::Gap(gap) => yield Ok(control(Control::Gap(convert::gap(gap)))),
                 StreamElement::Bookmark(position) => yield Ok(control(Control::Bookmark(v1::Bookmark {
                     position: Some(convert::position(position)),
                 }))),
@@ -51,9 +47,8 @@ pub(super) fn items(
     }
 }
 
-fn encoded(events: Vec<Event>) -> EncodedStreamItem {
-    let encoded =
-        |event: Event| EncodedEvent { bytes: event.payload, received: event.received, retained: false };
+fn encoded(events: Vec<Event>, retained: bool) -> EncodedStreamItem {
+    let encoded = |event: Event| EncodedEvent { bytes: event.payload, received: event.received, retained };
     EncodedStreamItem::Events(events.into_iter().map(encoded).collect())
 }
 

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::event::EventFamily;
 
 const BUDGET: ReadBudget = ReadBudget { events: 512, bytes: 1 << 20 };
 const EPOCH: u64 = 77;
@@ -39,12 +40,12 @@ fn external(resume: Option<u64>) -> SubscribeOptions {
     SubscribeOptions {
         kind: SubscriberKind::External,
         resume: resume.map(|sequence| Position { epoch: EPOCH, sequence }),
-        filter: Filter::default(),
+        ..SubscribeOptions::live()
     }
 }
 
 fn subscribe(distributor: &mut Distributor, resume: Option<u64>) -> (SubscriberId, Start) {
-    distributor.subscribe(external(resume), Instant::now()).unwrap()
+    distributor.subscribe(external(resume), |_| true, Instant::now()).unwrap()
 }
 
 fn read(distributor: &mut Distributor, id: SubscriberId) -> (Delivery, Vec<u64>) {
@@ -89,7 +90,7 @@ fn a_resume_at_the_edge_of_the_ring_is_free_of_a_gap_and_one_before_is_not() {
 fn another_epoch_and_a_future_position_are_named() {
     let mut distributor = distributor(settings(), 30);
     let foreign = SubscribeOptions { resume: Some(Position { epoch: 1, sequence: 25 }), ..external(None) };
-    let (id, start) = distributor.subscribe(foreign, Instant::now()).unwrap();
+    let (id, start) = distributor.subscribe(foreign, |_| true, Instant::now()).unwrap();
     let gap = start.gap.unwrap();
     assert_eq!((gap.reason, gap.lost, start.after.sequence), (ReplayGapReason::EpochChanged, 10, 10));
     assert_eq!(read(&mut distributor, id).1, (11..=30).collect::<Vec<_>>());
@@ -151,7 +152,11 @@ fn fail_fast_goes_by_the_configured_mode_and_spares_internal_subscribers() {
 
     let mut internal = distributor(single, 0);
     internal
-        .subscribe(SubscribeOptions { kind: SubscriberKind::Internal, ..external(None) }, Instant::now())
+        .subscribe(
+            SubscribeOptions { kind: SubscriberKind::Internal, ..external(None) },
+            |_| true,
+            Instant::now(),
+        )
         .unwrap();
     let overflow = publish(&mut internal, 1..=11);
     assert_eq!((overflow.cut, overflow.fault_session), (1, false));
@@ -174,7 +179,10 @@ fn a_replay_may_begin_further_back_than_a_live_reader_may_lag() {
 fn subscribers_are_admitted_by_mode_and_limit() {
     let mut single = distributor(DistributorSettings { allow_multiple: false, ..settings() }, 0);
     let first = subscribe(&mut single, None).0;
-    assert_eq!(single.subscribe(external(None), Instant::now()), Err(SubscribeError::AlreadyActive));
+    assert_eq!(
+        single.subscribe(external(None), |_| true, Instant::now()),
+        Err(SubscribeError::AlreadyActive)
+    );
     single.unsubscribe(first);
     subscribe(&mut single, None);
 
@@ -183,18 +191,21 @@ fn subscribers_are_admitted_by_mode_and_limit() {
         subscribe(&mut multiple, None);
     }
     assert_eq!(
-        multiple.subscribe(external(None), Instant::now()),
+        multiple.subscribe(external(None), |_| true, Instant::now()),
         Err(SubscribeError::LimitReached { limit: 3 })
     );
     let internal = SubscribeOptions { kind: SubscriberKind::Internal, ..external(None) };
-    assert!(multiple.subscribe(internal, Instant::now()).is_ok());
+    assert!(multiple.subscribe(internal, |_| true, Instant::now()).is_ok());
 }
 
 #[test]
 fn a_filter_passes_over_what_it_does_not_select_and_the_position_moves_on() {
     let mut distributor = distributor(settings(), 0);
     let filter = Filter { items: vec![ItemKey { server_handle: 1, item_handle: 0 }], ..Filter::default() };
-    let id = distributor.subscribe(SubscribeOptions { filter, ..external(None) }, Instant::now()).unwrap().0;
+    let id = distributor
+        .subscribe(SubscribeOptions { filter, ..external(None) }, |_| true, Instant::now())
+        .unwrap()
+        .0;
     publish(&mut distributor, 1..=7);
     assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![3, 6]));
     assert_eq!(distributor.position(id).unwrap().sequence, 7);
@@ -209,10 +220,16 @@ fn a_loss_reaches_attached_and_returning_subscribers() {
     let id = subscribe(&mut distributor, None).0;
     distributor.publish_loss(9, Instant::now()).unwrap();
     publish(&mut distributor, [10]);
-    assert_eq!(read(&mut distributor, id).0, Delivery::Loss(Loss { from: 6, to: 9 }));
+    assert_eq!(
+        read(&mut distributor, id).0,
+        Delivery::Gap(Gap { from: 6, to: 9, lost: 4, cause: GapCause::SourceLoss })
+    );
     assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![10]));
     let back = subscribe(&mut distributor, Some(7)).0;
-    assert_eq!(read(&mut distributor, back).0, Delivery::Loss(Loss { from: 8, to: 9 }));
+    assert_eq!(
+        read(&mut distributor, back).0,
+        Delivery::Gap(Gap { from: 8, to: 9, lost: 2, cause: GapCause::SourceLoss })
+    );
 }
 
 #[test]
@@ -221,11 +238,90 @@ fn a_subscriber_that_came_before_the_age_sweep_is_not_hurt_by_it() {
     let mut aged = settings();
     aged.ring.replay_age = Some(Duration::from_secs(1));
     let mut distributor = Distributor::new(aged, EPOCH);
-    let id = distributor.subscribe(external(None), start).unwrap().0;
+    let id = distributor.subscribe(external(None), |_| true, start).unwrap().0;
     distributor.publish((1..=5).map(event), start).unwrap();
     distributor.sweep(start + Duration::from_secs(60));
     assert_eq!(distributor.ring().retained(), None);
     assert_eq!(read(&mut distributor, id).1, [1, 2, 3, 4, 5]);
-    let late = distributor.subscribe(external(Some(0)), start + Duration::from_secs(61)).unwrap().1;
+    let late = distributor.subscribe(external(Some(0)), |_| true, start + Duration::from_secs(61)).unwrap().1;
     assert_eq!(late.gap.unwrap().lost, 5);
+}
+
+#[test]
+fn a_snapshot_reaches_back_beyond_the_ring() {
+    let mut distributor = distributor(settings(), 0);
+    // Item 2 changes once and then no more; write completions carry no value.
+    let mut events: Vec<Event> = (1..=60).map(event).collect();
+    for event in &mut events[2..] {
+        if event.item.item_handle == 2 {
+            event.family = EventFamily::WriteComplete;
+        }
+    }
+    distributor.publish(events, Instant::now()).unwrap();
+    for (snapshot, resume, expected) in [
+        (Snapshot::Always, None, vec![2, 58, 60]),
+        (Snapshot::OnGap, None, vec![]),
+        (Snapshot::OnGap, Some(50), vec![]),
+        (Snapshot::OnGap, Some(3), vec![2, 39, 40]),
+        (Snapshot::Always, Some(50), vec![2, 48, 49]),
+    ] {
+        let options = SubscribeOptions { snapshot, ..external(resume) };
+        let (id, start) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+        let (delivery, sequences) = read(&mut distributor, id);
+        if expected.is_empty() {
+            assert_ne!(delivery, Delivery::Retained);
+        } else {
+            assert_eq!((delivery, sequences), (Delivery::Retained, expected), "{snapshot:?} {resume:?}");
+        }
+        assert!(distributor.position(id).unwrap().sequence >= start.after.sequence);
+        distributor.unsubscribe(id);
+    }
+}
+
+#[test]
+fn a_subscriber_may_choose_to_go_on_with_a_gap() {
+    let mut distributor = distributor(DistributorSettings { allow_multiple: false, ..settings() }, 0);
+    let options = SubscribeOptions { slow_reader: SlowReader::GapAndContinue, ..external(None) };
+    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    let overflow = publish(&mut distributor, 1..=50);
+    assert_eq!((overflow.cut, overflow.fault_session), (0, false));
+    let gap = Gap { from: 1, to: 30, lost: 30, cause: GapCause::SlowReader };
+    assert_eq!(read(&mut distributor, id), (Delivery::Gap(gap), vec![]));
+    assert_eq!(read(&mut distributor, id), (Delivery::Events, (31..=50).collect()));
+}
+
+#[test]
+fn a_subscriber_may_choose_the_newest_of_each_item() {
+    let mut distributor = distributor(settings(), 0);
+    let options = SubscribeOptions { slow_reader: SlowReader::LatestPerItem, ..external(None) };
+    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    publish(&mut distributor, 1..=2);
+    assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![1, 2]));
+    publish(&mut distributor, 3..=9);
+    let gap = Gap { from: 3, to: 9, lost: 4, cause: GapCause::Conflated };
+    assert_eq!(read(&mut distributor, id), (Delivery::Gap(gap), vec![]));
+    assert_eq!(distributor.position(id).unwrap().sequence, 2, "a resume must not miss what is still to come");
+    assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![7, 8, 9]));
+    assert_eq!(read(&mut distributor, id), (Delivery::UpToDate, vec![]));
+
+    // Far beyond the ring: what the ring let go is there with each item's last value.
+    let mut events: Vec<Event> = (10..=80).map(event).collect();
+    for event in &mut events[3..] {
+        event.item.item_handle = 1;
+    }
+    distributor.publish(events, Instant::now()).unwrap();
+    let gap = Gap { from: 10, to: 80, lost: 68, cause: GapCause::Conflated };
+    assert_eq!(read(&mut distributor, id), (Delivery::Gap(gap), vec![]));
+    assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![11, 12, 80]));
+    assert_eq!(distributor.external(), 1);
+}
+
+#[test]
+fn conflation_keeps_every_event_that_carries_no_value() {
+    let mut distributor = distributor(settings(), 0);
+    let options = SubscribeOptions { slow_reader: SlowReader::LatestPerItem, ..external(None) };
+    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    let completions = (1..=6).map(|sequence| Event { family: EventFamily::WriteComplete, ..event(sequence) });
+    distributor.publish(completions, Instant::now()).unwrap();
+    assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![1, 2, 3, 4, 5, 6]));
 }

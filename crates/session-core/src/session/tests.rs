@@ -1,8 +1,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::distributor::{BackpressurePolicy, DistributorSettings, Filter};
+use crate::distributor::{BackpressurePolicy, DistributorSettings, Snapshot};
 use crate::event::{EventFamily, ItemKey};
+use crate::items::Item;
 use crate::ring::RingLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,7 +40,7 @@ fn event(sequence: u64) -> Event {
 }
 
 fn live() -> SubscribeOptions {
-    SubscribeOptions { kind: SubscriberKind::External, resume: None, filter: Filter::default() }
+    SubscribeOptions::live()
 }
 
 #[test]
@@ -159,4 +160,38 @@ fn a_retired_session_keeps_only_what_its_subscribers_have_to_read() {
     assert_eq!(out.len(), 4);
     session.unsubscribe(id, now);
     assert_eq!(session.distributor().ring().held_bytes(), 0);
+}
+
+#[test]
+fn a_snapshot_has_the_last_value_of_what_is_advised_and_of_nothing_else() {
+    let now = Instant::now();
+    let mut session = ready(now);
+    let key = |item_handle| ItemKey { server_handle: 1, item_handle };
+    let value = |sequence, item_handle| Event {
+        family: EventFamily::DataChange,
+        item: key(item_handle),
+        ..event(sequence)
+    };
+    let item = |added_after| Item {
+        definition: "A.B".to_owned(),
+        context: String::new(),
+        advise: AdviseState::Advised,
+        added_after,
+    };
+    session.apply(ItemChange::Registered(1));
+    for handle in 1..=4 {
+        session.apply(ItemChange::Added(key(handle), item(0)));
+    }
+    session.publish([value(1, 1), value(2, 2), value(3, 3), value(4, 4), value(5, 1), event(6)], now);
+    session.apply(ItemChange::Removed(key(3)));
+    session.apply(ItemChange::Advised(key(4), AdviseState::None));
+    // The handle is given out again; what is known of it is of another item.
+    session.apply(ItemChange::Removed(key(2)));
+    session.apply(ItemChange::Added(key(2), item(6)));
+    let options = SubscribeOptions { snapshot: Snapshot::Always, ..live() };
+    let (id, _) = session.subscribe(options, now).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(session.read(id, BUDGET, &mut out), Next::Delivery(Delivery::Retained));
+    assert_eq!(out.iter().map(|event| event.sequence).collect::<Vec<_>>(), [5]);
+    assert_eq!(session.read(id, BUDGET, &mut out), Next::Delivery(Delivery::UpToDate));
 }

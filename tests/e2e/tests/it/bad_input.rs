@@ -6,7 +6,7 @@ use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_event::Body;
 use mxgateway_contracts::v1::{
     AddItemCommand, AdviseCommand, EventFamily, InvokeRequest, ListSessionsRequest, MxStatusCategory,
-    PingCommand, RegisterCommand, SnapshotMode, StreamEventsRequest, SuspendCommand, UnregisterCommand,
+    PingCommand, RegisterCommand, StreamEventsRequest, SuspendCommand, UnregisterCommand,
     WriteCommand,
 };
 use mxgateway_e2e::{Gateway, TestSession, within};
@@ -147,9 +147,13 @@ async fn malformed_requests_name_the_field() {
     let error = client.list_sessions(ListSessionsRequest { page_size: 1, page_token }).await.unwrap_err();
     assert_code(&error, ErrorCode::InvalidPageToken);
 
-    let snapshot = SnapshotMode::Always.into();
-    let request = StreamEventsRequest { session_id: id, snapshot, ..StreamEventsRequest::default() };
-    assert_code(&client.stream_events(request).await.unwrap_err(), ErrorCode::NotSupported);
+    for request in [
+        StreamEventsRequest { snapshot: 99, ..StreamEventsRequest::default() },
+        StreamEventsRequest { slow_reader_policy: -1, ..StreamEventsRequest::default() },
+    ] {
+        let request = StreamEventsRequest { session_id: id.clone(), ..request };
+        assert_code(&client.stream_events(request).await.unwrap_err(), ErrorCode::InvalidRequest);
+    }
 
     let suspend = SuspendCommand { server_handle: 1, item_handle: 1 };
     assert_code(&session.invoke(Payload::Suspend(suspend)).await.unwrap_err(), ErrorCode::NotSupported);

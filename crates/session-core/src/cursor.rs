@@ -1,0 +1,161 @@
+//! One subscriber's way through the ring.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
+
+use crate::event::Event;
+use crate::ring::{Loss, Read, ReadBudget, Ring};
+use crate::subscriber::{Delivery, Filter, Gap, GapCause, SlowReader, SubscribeOptions, SubscriberKind};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    pub(crate) kind: SubscriberKind,
+    pub(crate) slow_reader: SlowReader,
+    pub(crate) attached_at: Instant,
+    /// Everything up to here was handed out or passed over.
+    pub(crate) after: u64,
+    pub(crate) cut: bool,
+    filter: Filter,
+    /// The newest sequence when it came: until it gets there it replays, and only eviction can cut it.
+    replays_to: u64,
+    snapshot: VecDeque<Event>,
+    /// What is left of a conflated span.
+    conflated: VecDeque<Event>,
+    conflated_to: u64,
+}
+
+impl Cursor {
+    pub(crate) fn new(
+        options: SubscribeOptions,
+        after: u64,
+        newest: u64,
+        snapshot: Vec<Event>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            kind: options.kind,
+            slow_reader: options.slow_reader,
+            attached_at: now,
+            after,
+            cut: false,
+            snapshot: snapshot.into_iter().filter(|event| options.filter.lets_through(event)).collect(),
+            filter: options.filter,
+            replays_to: newest,
+            conflated: VecDeque::new(),
+            conflated_to: 0,
+        }
+    }
+
+    /// Whether falling behind by more than the lag limit cuts it now.
+    pub(crate) fn can_be_cut(&self, replay_released: u64) -> bool {
+        // A replay may begin further back than a live reader may lag.
+        let replays = self.after < self.replays_to && self.after >= replay_released;
+        self.slow_reader == SlowReader::Cut && !self.cut && !replays
+    }
+
+    /// Hands out what comes next, appending events to `out`.
+    pub(crate) fn read(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
+        if self.cut {
+            return Delivery::Cut;
+        }
+        if take(&mut self.snapshot, budget, out) {
+            return Delivery::Retained;
+        }
+        match self.slow_reader {
+            SlowReader::LatestPerItem => self.read_latest(ring, budget, out),
+            SlowReader::Cut | SlowReader::GapAndContinue => self.read_all(ring, budget, out),
+        }
+    }
+
+    fn read_all(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
+        let before = out.len();
+        match ring.read(self.after, budget, out) {
+            Read::Events => {
+                if let Some(last) = out.last() {
+                    self.after = last.sequence;
+                }
+                if !self.filter.is_empty() {
+                    let mut at = 0;
+                    out.retain(|event| {
+                        at += 1;
+                        at <= before || self.filter.lets_through(event)
+                    });
+                }
+                if out.len() == before { Delivery::Filtered } else { Delivery::Events }
+            }
+            Read::Loss(loss) => {
+                self.after = loss.to;
+                Delivery::Gap(Gap::whole(loss, GapCause::SourceLoss))
+            }
+            Read::UpToDate => Delivery::UpToDate,
+            Read::Evicted { released } if self.slow_reader == SlowReader::GapAndContinue => {
+                let span = Loss { from: self.after + 1, to: released };
+                self.after = released;
+                Delivery::Gap(Gap::whole(span, GapCause::SlowReader))
+            }
+            Read::Evicted { .. } => {
+                self.cut = true;
+                Delivery::Cut
+            }
+        }
+    }
+
+    fn read_latest(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
+        let before = out.len();
+        if take(&mut self.conflated, budget, out) {
+            let last = out.last().filter(|_| out.len() > before).map(|event| event.sequence);
+            // After its last event the whole span is done with.
+            self.after =
+                if self.conflated.is_empty() { self.conflated_to } else { last.unwrap_or(self.after) };
+            return Delivery::Events;
+        }
+        let newest = ring.newest();
+        if self.after >= newest {
+            return Delivery::UpToDate;
+        }
+        let span = Loss { from: self.after + 1, to: newest };
+        let waiting = ring.everything_after(self.after);
+        // What is not there any more counts as missing whether the filter would have let it through or not.
+        let gone = span.count() - waiting.in_ring as u64;
+        let wanted: Vec<Event> =
+            waiting.events.into_iter().filter(|event| self.filter.lets_through(event)).collect();
+        let wanted_in_ring = wanted.iter().filter(|event| event.sequence > waiting.released).count();
+        let mut seen = HashSet::new();
+        self.conflated = wanted
+            .into_iter()
+            .rev()
+            .filter(|event| !event.family.carries_value() || seen.insert(event.item))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        self.conflated_to = newest;
+        let lost = gone + wanted_in_ring as u64 - self.conflated.len() as u64;
+        if self.conflated.is_empty() {
+            self.after = newest;
+        }
+        if lost > 0 {
+            Delivery::Gap(Gap { from: span.from, to: span.to, lost, cause: GapCause::Conflated })
+        } else if self.conflated.is_empty() {
+            Delivery::Filtered
+        } else {
+            self.read_latest(ring, budget, out)
+        }
+    }
+}
+
+/// Moves events over within the budget; false when there are none.
+fn take(from: &mut VecDeque<Event>, budget: ReadBudget, out: &mut Vec<Event>) -> bool {
+    let mut bytes = 0;
+    let mut taken = 0;
+    while let Some(event) = from.front() {
+        bytes += event.payload.len();
+        if taken > 0 && (taken >= budget.events || bytes > budget.bytes) {
+            break;
+        }
+        taken += 1;
+        out.extend(from.pop_front());
+    }
+    taken > 0
+}
