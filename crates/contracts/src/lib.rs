@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "grpc")]
+pub mod codec;
 pub mod command;
 #[cfg(feature = "grpc")]
 pub mod error_code;

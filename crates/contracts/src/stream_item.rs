@@ -1,13 +1,13 @@
 //! What the gateway sends on `StreamEvents`: a `StreamItem` whose events are already encoded.
 //!
-//! An event is encoded once, in the worker. Every subscriber's stream carries those same bytes; the
-//! gateway only writes the fields it adds (receive time, retained mark) after them, which protobuf reads
-//! as part of the same message.
+//! An event is encoded once, in the worker. The gateway puts it, with the field it adds, into a **record**: the
+//! bytes that an element of `StreamItem.events` has on the wire. A stream item is then nothing but its records
+//! one after the other, and all subscribers share them.
 
 use std::time::SystemTime;
 
-use bytes::{Buf, BufMut, Bytes};
-use prost::encoding::{DecodeContext, WireType, encode_varint, encoded_len_varint};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::encoding::{DecodeContext, WireType, decode_varint, encode_varint, encoded_len_varint};
 use prost::{DecodeError, Message};
 
 use crate::time::timestamp;
@@ -17,33 +17,58 @@ const EVENTS_TAG: u32 = 1;
 const GATEWAY_RECEIVE_TIME_TAG: u32 = 14;
 const RETAINED_TAG: u32 = 15;
 
-/// One event as the worker encoded it, with what the gateway adds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncodedEvent {
-    /// An encoded `MxEvent`.
-    pub bytes: Bytes,
-    /// When the gateway received it.
-    pub received: SystemTime,
-    /// Sent again as part of a snapshot.
-    pub retained: bool,
+/// Makes the records of events that were received at the same time. They lie in one piece of memory.
+///
+/// The events are encoded `MxEvent`s; what the gateway adds is written after them, which protobuf reads as
+/// fields of the same message.
+pub fn records(events: &[Bytes], received: SystemTime) -> Vec<Bytes> {
+    let mut time = Vec::new();
+    prost::encoding::message::encode(GATEWAY_RECEIVE_TIME_TAG, &timestamp(received), &mut time);
+    let whole: usize = events.iter().map(|event| record_len(event.len() + time.len())).sum();
+    let mut memory = BytesMut::with_capacity(whole);
+    events
+        .iter()
+        .map(|event| {
+            put_head(event.len() + time.len(), &mut memory);
+            memory.put_slice(event);
+            memory.put_slice(&time);
+            memory.split().freeze()
+        })
+        .collect()
 }
 
-impl EncodedEvent {
-    fn len(&self, received: &prost_types::Timestamp) -> usize {
-        let mut len =
-            self.bytes.len() + prost::encoding::message::encoded_len(GATEWAY_RECEIVE_TIME_TAG, received);
-        if self.retained {
-            len += prost::encoding::bool::encoded_len(RETAINED_TAG, &true);
-        }
-        len
+/// The record of an event that is sent again as part of a snapshot. `record` is one of [`records`].
+pub fn retained(record: &Bytes) -> Bytes {
+    let mut event = record.clone();
+    // The head: one byte of key, then the length.
+    if event.has_remaining() {
+        event.advance(1);
     }
+    if decode_varint(&mut event).is_err() {
+        return record.clone();
+    }
+    let mark_len = prost::encoding::bool::encoded_len(RETAINED_TAG, &true);
+    let mut memory = BytesMut::with_capacity(record_len(event.len() + mark_len));
+    put_head(event.len() + mark_len, &mut memory);
+    memory.put_slice(&event);
+    prost::encoding::bool::encode(RETAINED_TAG, &true, &mut memory);
+    memory.freeze()
+}
+
+fn record_len(event_len: usize) -> usize {
+    prost::encoding::key_len(EVENTS_TAG) + encoded_len_varint(event_len as u64) + event_len
+}
+
+fn put_head(event_len: usize, buf: &mut impl BufMut) {
+    prost::encoding::encode_key(EVENTS_TAG, WireType::LengthDelimited, buf);
+    encode_varint(event_len as u64, buf);
 }
 
 /// Encodes to a `mxgateway.v1.StreamItem`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EncodedStreamItem {
-    /// A run of consecutive events.
-    Events(Vec<EncodedEvent>),
+    /// Records of a run of events.
+    Events(Vec<Bytes>),
     /// Start, gap, bookmark or end.
     Control(StreamItem),
 }
@@ -64,16 +89,9 @@ impl Message for EncodedStreamItem {
     fn encode_raw(&self, buf: &mut impl BufMut) {
         match self {
             Self::Control(item) => item.encode_raw(buf),
-            Self::Events(events) => {
-                for event in events {
-                    let received = timestamp(event.received);
-                    prost::encoding::encode_key(EVENTS_TAG, WireType::LengthDelimited, buf);
-                    encode_varint(event.len(&received) as u64, buf);
-                    buf.put_slice(&event.bytes);
-                    prost::encoding::message::encode(GATEWAY_RECEIVE_TIME_TAG, &received, buf);
-                    if event.retained {
-                        prost::encoding::bool::encode(RETAINED_TAG, &true, buf);
-                    }
+            Self::Events(records) => {
+                for record in records {
+                    buf.put_slice(record);
                 }
             }
         }
@@ -82,13 +100,7 @@ impl Message for EncodedStreamItem {
     fn encoded_len(&self) -> usize {
         match self {
             Self::Control(item) => item.encoded_len(),
-            Self::Events(events) => events
-                .iter()
-                .map(|event| {
-                    let len = event.len(&timestamp(event.received));
-                    prost::encoding::key_len(EVENTS_TAG) + encoded_len_varint(len as u64) + len
-                })
-                .sum(),
+            Self::Events(records) => records.iter().map(Bytes::len).sum(),
         }
     }
 
@@ -132,16 +144,10 @@ mod tests {
                 ..MxEvent::default()
             })
             .collect();
-        let encoded = EncodedStreamItem::Events(
-            events
-                .iter()
-                .map(|event| EncodedEvent {
-                    bytes: event.encode_to_vec().into(),
-                    received,
-                    retained: event.worker_sequence == 2,
-                })
-                .collect(),
-        );
+        let payloads: Vec<Bytes> = events.iter().map(|event| event.encode_to_vec().into()).collect();
+        let mut records = records(&payloads, received);
+        records[1] = retained(&records[1]);
+        let encoded = EncodedStreamItem::Events(records);
         let bytes = encoded.encode_to_vec();
         assert_eq!(bytes.len(), encoded.encoded_len());
 

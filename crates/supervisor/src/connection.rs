@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use mxgateway_contracts::event_header::{EventHeaderError, peek};
 use mxgateway_contracts::hresult;
+use mxgateway_contracts::stream_item::records;
 use mxgateway_contracts::v1;
 use mxgateway_contracts::worker_v1::{
     CommandRefusalCode, CommandReply, EventBatch, WorkerFault, WorkerFaultCode, envelope::Body,
@@ -93,7 +94,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
                     debug!(session_id = %link.session_id, call_id = received.call_id, "Reply came after its call");
                 }
             }
-            Body::EventBatch(batch) => match events(batch, SystemTime::now()) {
+            Body::EventBatch(batch) => match events(&batch, SystemTime::now()) {
                 Ok(events) => sink.publish(events),
                 Err(error) => return error.into(),
             },
@@ -136,10 +137,11 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
     writer.close().await
 }
 
-/// The events of a batch, all received at the same time.
-fn events(batch: EventBatch, received: SystemTime) -> Result<Vec<Event>, EventHeaderError> {
-    let event = |payload: Bytes| {
-        let header = peek(&payload)?;
+/// The events of a batch, all received at the same time, as the records that subscribers get.
+fn events(batch: &EventBatch, received: SystemTime) -> Result<Vec<Event>, EventHeaderError> {
+    let records = records(&batch.events, received);
+    let event = |(encoded, payload): (&Bytes, Bytes)| {
+        let header = peek(encoded)?;
         Ok(Event {
             sequence: header.worker_sequence,
             family: family(header.family).ok_or(EventHeaderError::UnknownFamily(0))?,
@@ -148,7 +150,7 @@ fn events(batch: EventBatch, received: SystemTime) -> Result<Vec<Event>, EventHe
             payload,
         })
     };
-    batch.events.into_iter().map(event).collect()
+    batch.events.iter().zip(records).map(event).collect()
 }
 
 fn family(family: v1::EventFamily) -> Option<EventFamily> {

@@ -109,6 +109,7 @@ fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     // type of its own that encodes to a StreamItem.
     builder()
         .build_client(false)
+        .codec_path("crate::codec::GatewayCodec")
         .extern_path(".mxgateway.v1.StreamItem", "crate::stream_item::EncodedStreamItem")
         .extern_path(".mxgateway.v1", "crate::v1")
         .out_dir(&servers)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use mxgateway_contracts::error_code::ErrorCode;
-use mxgateway_contracts::stream_item::{EncodedEvent, EncodedStreamItem};
+use mxgateway_contracts::stream_item::{EncodedStreamItem, retained};
 use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::v1::stream_item::Control;
 use mxgateway_contracts::v1::{self, StreamEndReason, StreamItem};
@@ -27,8 +27,10 @@ pub(super) fn items(
     async_stream::stream! {
         while let Some(element) = subscription.next().await {
             match element {
-                StreamElement::Retained(events) => yield Ok(encoded(events, true)),
-                StreamElement::Events(events) => yield Ok(encoded(events, false)),
+                StreamElement::Retained(events) => yield Ok(EncodedStreamItem::Events(
+                    events.iter().map(|event| retained(&event.payload)).collect(),
+                )),
+                StreamElement::Events(events) => yield Ok(records(events)),
                 StreamElement::Start(start) => yield Ok(control(Control::Start(convert::start(start)))),
                 StreamElement::Gap(gap) => yield Ok(control(Control::Gap(convert::gap(gap)))),
                 StreamElement::Bookmark(position) => yield Ok(control(Control::Bookmark(v1::Bookmark {
@@ -47,9 +49,8 @@ pub(super) fn items(
     }
 }
 
-fn encoded(events: Vec<Event>, retained: bool) -> EncodedStreamItem {
-    let encoded = |event: Event| EncodedEvent { bytes: event.payload, received: event.received, retained };
-    EncodedStreamItem::Events(events.into_iter().map(encoded).collect())
+fn records(events: Vec<Event>) -> EncodedStreamItem {
+    EncodedStreamItem::Events(events.into_iter().map(|event| event.payload).collect())
 }
 
 fn control(control: Control) -> EncodedStreamItem {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mxgateway_contracts::worker_v1::Command;
-use mxgateway_session::core::distributor::{Filter, SubscribeOptions, SubscriberKind};
+use mxgateway_session::core::distributor::SubscribeOptions;
 use mxgateway_session::core::event::Position;
 use mxgateway_session::core::lifecycle::{Fault, SessionState};
 use mxgateway_session::core::session::EndReason;
@@ -132,7 +132,7 @@ pub(crate) async fn stream_to_end(session: &Session<Worker>) -> (Vec<StreamEleme
 
 pub(crate) fn from_the_beginning(session: &Session<Worker>) -> Subscription {
     let resume = Some(Position { epoch: EPOCH, sequence: 0 });
-    let options = SubscribeOptions { kind: SubscriberKind::External, resume, filter: Filter::default() };
+    let options = SubscribeOptions { resume, ..SubscribeOptions::live() };
     session.subscribe(options).unwrap()
 }
 

@@ -85,8 +85,9 @@ async fn what_a_worker_sent_before_it_died_arrives() {
                     sequences.push(event.sequence);
                 }
             }
-            StreamElement::Loss(loss) => losses.push((loss.from, loss.to)),
+            StreamElement::Gap(gap) => losses.push((gap.from, gap.to)),
             StreamElement::Start(_) | StreamElement::Bookmark(_) => {}
+            StreamElement::Retained(_) => panic!("no snapshot was asked for"),
             StreamElement::End { .. } => panic!("ended twice"),
         }
     }
