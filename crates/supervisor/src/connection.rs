@@ -144,7 +144,7 @@ fn events(batch: &EventBatch, received: SystemTime) -> Result<Vec<Event>, EventH
         let header = peek(encoded)?;
         Ok(Event {
             sequence: header.worker_sequence,
-            family: family(header.family).ok_or(EventHeaderError::UnknownFamily(0))?,
+            family: event_family(header.family).ok_or(EventHeaderError::UnknownFamily(0))?,
             item: ItemKey { server_handle: header.server_handle, item_handle: header.item_handle },
             received,
             payload,
@@ -153,7 +153,8 @@ fn events(batch: &EventBatch, received: SystemTime) -> Result<Vec<Event>, EventH
     batch.events.iter().zip(records).map(event).collect()
 }
 
-fn family(family: v1::EventFamily) -> Option<EventFamily> {
+/// The session's name for an event family of the contract; `None` for the unspecified one.
+pub fn event_family(family: v1::EventFamily) -> Option<EventFamily> {
     match family {
         v1::EventFamily::Unspecified => None,
         v1::EventFamily::OnDataChange => Some(EventFamily::DataChange),

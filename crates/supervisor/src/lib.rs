@@ -18,5 +18,6 @@ mod process;
 mod start;
 
 pub use config::SupervisorConfig;
+pub use connection::event_family;
 pub use launcher::Supervisor;
 pub use port::{Worker, WorkerReply};

@@ -7,8 +7,9 @@ use mxgateway_contracts::v1;
 use mxgateway_session_core::distributor::{
     Filter, Gap, GapCause, ReplayGap, ReplayGapReason, SlowReader, Snapshot, Start, SubscriberKind,
 };
-use mxgateway_session_core::event::{EventFamily, ItemKey, Position};
+use mxgateway_session_core::event::{ItemKey, Position};
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
+use mxgateway_supervisor::event_family;
 use tonic::Status;
 
 use super::Session;
@@ -98,7 +99,7 @@ pub(super) fn filter(filter: Option<v1::EventFilter>) -> Result<Filter, Status> 
     let families = filter.families.iter().map(|number| {
         v1::EventFamily::try_from(*number)
             .ok()
-            .and_then(family)
+            .and_then(event_family)
             .ok_or_else(|| invalid("filter.families", &format!("{number} is no event family")))
     });
     let items = filter
@@ -106,17 +107,6 @@ pub(super) fn filter(filter: Option<v1::EventFilter>) -> Result<Filter, Status> 
         .iter()
         .map(|item| ItemKey { server_handle: item.server_handle, item_handle: item.item_handle });
     Ok(Filter { families: families.collect::<Result<_, _>>()?, items: items.collect() })
-}
-
-fn family(family: v1::EventFamily) -> Option<EventFamily> {
-    match family {
-        v1::EventFamily::Unspecified => None,
-        v1::EventFamily::OnDataChange => Some(EventFamily::DataChange),
-        v1::EventFamily::OnWriteComplete => Some(EventFamily::WriteComplete),
-        v1::EventFamily::OperationComplete => Some(EventFamily::OperationComplete),
-        v1::EventFamily::OnBufferedDataChange => Some(EventFamily::BufferedDataChange),
-        v1::EventFamily::OnAlarmTransition => Some(EventFamily::AlarmTransition),
-    }
 }
 
 pub(super) fn session(session: &Session) -> v1::Session {
