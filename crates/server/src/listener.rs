@@ -19,6 +19,9 @@ use crate::grpc::RefusalLayer;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Calls and streams of one connection at a time; the HTTP library's 200 would silently hold up the next one.
+const MAX_CONCURRENT_STREAMS: u32 = 10_000;
+
 /// A refused accept (out of file descriptors, say) is retried after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,6 +74,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .max_send_buf_size(limits.max_stream_send_buffer_bytes);
     // Requests are logged at level debug, for `logging.filter = "info,tower_http=debug"`.
     let service = ServiceBuilder::new().layer(TraceLayer::new_for_grpc()).layer(RefusalLayer).service(routes);
