@@ -27,7 +27,8 @@ pub struct Item {
     pub context: String,
     /// How it is advised.
     pub advise: AdviseState,
-    /// The newest event when AddItem was sent: older ones with this handle are of another item.
+    /// The newest event when AddItem was sent or UnAdvise was carried out: older ones with this handle are of
+    /// another item or of nobody's interest.
     pub added_after: u64,
 }
 
@@ -79,6 +80,14 @@ impl Items {
                     item.advise = advise;
                 }
             }
+        }
+    }
+
+    /// Values up to this sequence tell nothing about the item any more.
+    pub(crate) fn outdate(&mut self, key: ItemKey, until: u64) {
+        let items = self.registrations.get_mut(&key.server_handle);
+        if let Some(item) = items.and_then(|items| items.get_mut(&key.item_handle)) {
+            item.added_after = item.added_after.max(until);
         }
     }
 

@@ -46,8 +46,4 @@ impl Latest {
             entry.own = true;
         }
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.by_item = HashMap::new();
-    }
 }

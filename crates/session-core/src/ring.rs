@@ -121,6 +121,8 @@ pub struct Ring {
     replay_events: usize,
     /// Whether readers are attached for whose lag events are kept beyond the replay window.
     keep_for_lag: bool,
+    /// Whether nobody new will come to read.
+    retired: bool,
     /// What is kept of the events that were let go, if that is wanted.
     latest: Option<Latest>,
 }
@@ -149,6 +151,7 @@ impl Ring {
             replay_start: 0,
             replay_events: 0,
             keep_for_lag: false,
+            retired: false,
             latest: None,
         }
     }
@@ -192,9 +195,7 @@ impl Ring {
     /// Ends replay for good: only what attached readers still have to read is kept.
     pub fn retire(&mut self) {
         self.limits.replay_count = 0;
-        if let Some(latest) = &mut self.latest {
-            latest.clear();
-        }
+        self.retired = true;
         self.release();
     }
 
@@ -350,9 +351,6 @@ impl Ring {
 
     /// Applies the limits.
     fn release(&mut self) {
-        while self.replay_events > self.limits.replay_count || self.replay_starts_with_loss() {
-            self.shrink_replay();
-        }
         while self.bytes > self.limits.bytes {
             if self.replay_start == 0 {
                 if self.slots.is_empty() {
@@ -362,8 +360,14 @@ impl Ring {
             }
             self.drop_oldest();
         }
+        while self.replay_events > self.limits.replay_count || self.replay_starts_with_loss() {
+            self.shrink_replay();
+        }
         while self.replay_start > 0 && !self.oldest_serves_lag() {
             self.drop_oldest();
+        }
+        if self.retired && !self.keep_for_lag {
+            self.latest = None;
         }
     }
 

@@ -120,6 +120,8 @@ impl SessionCore {
             ItemChange::Removed(key) | ItemChange::Advised(key, AdviseState::None) => {
                 let key = *key;
                 self.distributor.forget_values(|item| item == key);
+                // What the ring still has must not come back in a snapshot when the item is advised again.
+                self.items.outdate(key, self.distributor.newest().sequence);
             }
             ItemChange::Registered(_)
             | ItemChange::Added(..)
