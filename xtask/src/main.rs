@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
 
+mod bench;
 mod build;
 mod ci;
 mod codegen;
@@ -43,6 +44,8 @@ enum Task {
     Docs(docs::Arguments),
     /// Check which crates may reach what, lints, forbidden unsafe code and file sizes
     Layers,
+    /// Measure the gateway next to NATS and others: stream, latency, replay, memory or report
+    Bench(bench::Arguments),
     /// Run one fuzz target of tests/fuzz
     Fuzz(fuzz::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Codegen(arguments) => codegen::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Layers => layers::run(),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {

@@ -11,7 +11,7 @@ use mxgateway_contracts::time::timestamp;
 use mxgateway_contracts::v1::{self, MxEvent};
 use mxgateway_session_core::event::{Event, EventFamily, ItemKey};
 use mxgateway_session_core::ring::{Read, ReadBudget, Ring, RingLimits};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use prost::Message;
 use tokio::sync::Notify;
 
@@ -29,6 +29,9 @@ pub struct JournalLimits {
 pub struct Journal {
     state: Mutex<State>,
     pushed: Notify,
+    /// Half of it is what a source may fill that waits for room.
+    events: usize,
+    taken: Condvar,
 }
 
 #[derive(Debug)]
@@ -83,7 +86,12 @@ impl Journal {
             replay_age: None,
             lag_count: 0,
         });
-        Arc::new(Self { state: Mutex::new(State { ring, sent: 0, lost: 0 }), pushed: Notify::new() })
+        Arc::new(Self {
+            state: Mutex::new(State { ring, sent: 0, lost: 0 }),
+            pushed: Notify::new(),
+            events: limits.events,
+            taken: Condvar::new(),
+        })
     }
 
     /// Sends from after `sequence` on.
@@ -111,6 +119,7 @@ impl Journal {
             Read::Events => {
                 state.sent = events.last().map_or(after, |event| event.sequence);
                 drop(state);
+                self.taken.notify_one();
                 let events = events.into_iter().map(|event| event.payload).collect();
                 Outgoing::Events { first: after + 1, events }
             }
@@ -141,8 +150,25 @@ impl Journal {
         Bounds {
             oldest: state.ring.retained().map_or(0, |(oldest, _)| oldest),
             newest,
-            unsent: newest.saturating_sub(state.sent),
+            unsent: state.unsent(),
             lost: state.lost,
+        }
+    }
+
+    /// Events that can be pushed while the unsent ones fill no more than half of it.
+    fn room(&self) -> usize {
+        let unsent = usize::try_from(self.bounds().unsent).unwrap_or(usize::MAX);
+        (self.events / 2).saturating_sub(unsent)
+    }
+
+    /// Waits until the unsent events fill no more than a quarter of it, or until `limit`.
+    fn wait_for_room(&self, limit: Instant) {
+        let quarter = self.events as u64 / 4;
+        let mut state = self.state.lock();
+        while state.unsent() > quarter {
+            if self.taken.wait_until(&mut state, limit).timed_out() {
+                return;
+            }
         }
     }
 
@@ -161,6 +187,10 @@ impl Journal {
 }
 
 impl State {
+    fn unsent(&self) -> u64 {
+        self.ring.newest().saturating_sub(self.sent)
+    }
+
     fn lose(&mut self, to: u64) -> Outgoing {
         let from = self.sent + 1;
         self.sent = to;
@@ -183,27 +213,54 @@ impl EventSink {
     }
 
     /// Takes events over in order, with everything but their number and time. Never blocks on a reader.
-    pub fn raise(&self, events: Vec<MxEvent>) {
+    pub fn raise(&self, mut events: Vec<MxEvent>) {
         if events.is_empty() {
             return;
         }
         let received = SystemTime::now();
-        self.journal.push(events.into_iter().map(|event| self.number(event, received)).collect());
+        let time = timestamp(received);
+        for event in &mut events {
+            let sequence = self.last_sequence.get() + 1;
+            self.last_sequence.set(sequence);
+            event.worker_sequence = sequence;
+            event.worker_time = Some(time);
+        }
+        self.journal.push(encoded(&events, received));
     }
 
-    fn number(&self, mut event: MxEvent, received: SystemTime) -> Event {
-        let sequence = self.last_sequence.get() + 1;
-        self.last_sequence.set(sequence);
-        event.worker_sequence = sequence;
-        event.worker_time = Some(timestamp(received));
+    /// How many events can be raised without any being lost, for a source that can wait.
+    pub(crate) fn room(&self) -> usize {
+        self.journal.room()
+    }
+
+    /// Waits until there is plenty of [`room`](Self::room), or until `limit`.
+    pub(crate) fn wait_for_room(&self, limit: Instant) {
+        self.journal.wait_for_room(limit);
+    }
+}
+
+/// What was raised together is encoded into one piece of memory.
+fn encoded(events: &[MxEvent], received: SystemTime) -> Vec<Event> {
+    let mut memory = Vec::with_capacity(events.iter().map(Message::encoded_len).sum());
+    let mut ends = Vec::with_capacity(events.len());
+    for event in events {
+        event.encode_raw(&mut memory);
+        ends.push(memory.len());
+    }
+    let mut memory = Bytes::from(memory);
+    let mut start = 0;
+    let event = |(event, end): (&MxEvent, usize)| {
+        let payload = memory.split_to(end - start);
+        start = end;
         Event {
-            sequence,
+            sequence: event.worker_sequence,
             family: family(event.family()),
             item: ItemKey { server_handle: event.server_handle, item_handle: event.item_handle },
             received,
-            payload: event.encode_to_vec().into(),
+            payload,
         }
-    }
+    };
+    events.iter().zip(ends).map(event).collect()
 }
 
 fn family(family: v1::EventFamily) -> EventFamily {

@@ -3,7 +3,7 @@
 //! Each worker has its own galaxy: what one session writes, another does not see.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mxgateway_contracts::v1::MxValue;
 
@@ -27,6 +27,11 @@ use host::HostSensors;
 pub const BACKEND_NAME: &str = "simulator";
 /// Option that names a galaxy file.
 const GALAXY_OPTION: &str = "galaxy";
+
+/// Steps of a storm that are raised together.
+const STORM_STEPS: usize = 512;
+/// A storm waits no longer than this for the gateway to take events, so that commands get their turn.
+const STORM_WAIT: Duration = Duration::from_millis(1);
 
 // Quality words in the style of OPC DA.
 const QUALITY_GOOD: i32 = 192;
@@ -121,6 +126,9 @@ impl Simulator {
         }
         let mut events = Vec::new();
         self.engine.run(now, &mut events);
+        if self.engine.is_storming() {
+            self.engine.storm(STORM_STEPS.min(self.events.room()), now, &mut events);
+        }
         self.events.raise(events);
     }
 }
@@ -179,6 +187,10 @@ impl MxAccess for Simulator {
 
     fn pump(&mut self, inbox: &Inbox, limit: Instant) {
         self.deliver();
+        if self.engine.is_storming() {
+            self.events.wait_for_room(Instant::now() + STORM_WAIT);
+            return;
+        }
         let due = self.engine.next_due();
         inbox.wait_until(due.map_or(limit, |due| due.min(limit)));
     }
@@ -196,8 +208,10 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mxgateway_session_core::ring::ReadBudget;
+
     use super::*;
-    use crate::journal::{Journal, JournalLimits};
+    use crate::journal::{Journal, JournalLimits, Outgoing};
 
     fn options(pairs: &[(&str, &str)]) -> Result<SimulatorOptions, BackendError> {
         let pairs: Vec<_> =
@@ -210,6 +224,46 @@ mod tests {
         assert_eq!(options(&[("galaxy", "a.toml")]).unwrap().galaxy.as_deref(), Some("a.toml"));
         let error = options(&[("galaxie", "a.toml"), ("colour", "red")]).unwrap_err();
         assert_eq!(error.to_string(), "the simulator has no option colour, galaxie (it has: galaxy)");
+    }
+
+    #[test]
+    fn a_storm_loses_nothing_however_small_the_journal() {
+        const GOAL: i32 = 10_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("storm.toml");
+        let galaxy = "[galaxy]\nname = \"x\"\n[[object]]\nname = \"Storm\"\n\
+                      attributes.Count = { type = \"integer\", source = { kind = \"storm\" } }\n";
+        std::fs::write(&path, galaxy).unwrap();
+        let journal = Journal::new(JournalLimits { events: 64, bytes: 1 << 20 });
+        let options = SimulatorOptions { galaxy: Some(path.display().to_string()) };
+        let mut simulator = Simulator::new(&options, EventSink::new(journal.clone())).unwrap();
+        simulator.register("test").unwrap();
+        let item = simulator.add_item(1, "Storm.Count", None).unwrap();
+        simulator.advise(1, item).unwrap();
+        let limit = Instant::now() + Duration::from_secs(20);
+        let reader = std::thread::spawn(move || {
+            let mut last = 0;
+            // The first change, the steps, and the completion of the write.
+            while last < GOAL as u64 + 2 {
+                assert!(Instant::now() < limit, "{last} events came");
+                match journal.take(ReadBudget { events: 7, bytes: usize::MAX }) {
+                    Outgoing::Events { first, events } => {
+                        assert_eq!(first, last + 1);
+                        last += events.len() as u64;
+                    }
+                    Outgoing::Loss { from, to } => panic!("{from} to {to} are lost"),
+                    Outgoing::Nothing => std::thread::yield_now(),
+                }
+            }
+        });
+        let inbox = Inbox::default();
+        let mut is_written = false;
+        while !reader.is_finished() {
+            simulator.pump(&inbox, Instant::now() + Duration::from_millis(5));
+            // Refused until the first change told the type.
+            is_written = is_written || simulator.write(1, item, &GOAL.into(), None, 0).is_ok();
+        }
+        reader.join().unwrap();
     }
 
     #[test]

@@ -23,8 +23,11 @@ use super::value::{self, Data, Scalar};
 use super::{QUALITY_CONFIGURATION_ERROR, QUALITY_GOOD, QUALITY_WAITING};
 
 mod calls;
+mod storm;
 #[cfg(test)]
 mod tests;
+
+use storm::Storms;
 
 /// From Advise to the first OnDataChange.
 const FIRST_EVENT_DELAY: Duration = Duration::from_millis(3);
@@ -54,6 +57,7 @@ pub(crate) struct Engine {
     /// What was written, by attribute.
     stored: BTreeMap<AttributeId, Stored>,
     measured: BTreeMap<Sensor, Measured>,
+    storms: Storms,
     host: HostDemand,
     registration: Option<Registration>,
     last_server_handle: i32,
@@ -143,6 +147,7 @@ impl Engine {
             started: now,
             stored: BTreeMap::new(),
             measured: BTreeMap::new(),
+            storms: Storms::default(),
             host: HostDemand::default(),
             registration: None,
             last_server_handle: 0,
@@ -293,6 +298,9 @@ impl Engine {
             }
             (new, _, _) => new,
         };
+        if matches!(attribute.source, Source::Storm) {
+            return self.storms.aim(id, &data, now);
+        }
         self.stored.insert(id, Stored { data, at: write.time.unwrap_or(now.wall) });
         Ok(())
     }
@@ -305,6 +313,10 @@ impl Engine {
                 Some(stored) => (part(&stored.data, target.part)?, QUALITY_GOOD, stored.at),
                 None => (part(&attribute.initial, target.part)?, QUALITY_GOOD, started),
             },
+            Source::Storm => {
+                let (data, at) = self.storms.value(target.attribute, attribute.data_type, started);
+                (part(&data, target.part)?, QUALITY_GOOD, at)
+            }
             Source::Generated(generator) => {
                 let (scalar, at) = generator.sample(attribute.data_type, now.wall, started);
                 (Data::Scalar(scalar), QUALITY_GOOD, at)

@@ -86,7 +86,7 @@ impl Attribute {
     }
 
     pub(crate) fn is_calculated(&self) -> bool {
-        !matches!(self.source, Source::Stored)
+        !matches!(self.source, Source::Stored | Source::Storm)
     }
 }
 

@@ -349,7 +349,7 @@ mod tests {
         let attributes = sensors.attributes();
         let all = attributes.iter().map(|attribute| match attribute.source {
             Source::Host(sensor) => sensor,
-            Source::Stored | Source::Generated(_) | Source::Replayed(_) => {
+            Source::Stored | Source::Storm | Source::Generated(_) | Source::Replayed(_) => {
                 panic!("{} is no sensor", attribute.name)
             }
         });

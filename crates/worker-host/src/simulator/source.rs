@@ -12,6 +12,8 @@ use super::value::{DataType, Scalar};
 pub(crate) enum Source {
     /// From its configured value, and from writes.
     Stored,
+    /// Counts up to the number last written, as fast as the gateway takes events.
+    Storm,
     /// From a formula.
     Generated(Generator),
     /// From a recording.

@@ -1,6 +1,7 @@
 //! MXAccess's calls on the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::{MxValue, mx_value::Kind};
@@ -9,6 +10,7 @@ use super::{
     Advise, Engine, FIRST_EVENT_DELAY, FirstEvent, Item, Now, QueuedWrite, Registration, Scan, WRITE_DELAY,
 };
 use crate::mxaccess::CallError;
+use crate::simulator::galaxy::Target;
 use crate::simulator::host::Group;
 use crate::simulator::source::Source;
 use crate::simulator::value;
@@ -170,7 +172,9 @@ impl Engine {
                 text: format!("{MAX_WRITES} writes wait for their completion already"),
             });
         }
-        let due = now.monotonic + WRITE_DELAY;
+        // A storm's goal is taken at once, as it paces the storm.
+        let delay = if self.is_storm(target) { Duration::ZERO } else { WRITE_DELAY };
+        let due = now.monotonic + delay;
         self.writes.push_back(QueuedWrite { due, server, item: handle, target, value: value.clone(), time });
         Ok(())
     }
@@ -189,11 +193,17 @@ impl Engine {
             .ok_or_else(|| CallError::invalid(format!("server handle {server} has no item handle {handle}")))
     }
 
+    fn is_storm(&self, target: Target) -> bool {
+        self.galaxy
+            .attribute(target.attribute)
+            .is_some_and(|attribute| matches!(attribute.source, Source::Storm))
+    }
+
     fn host_group(&self, handle: i32) -> Option<Group> {
         let (_, item) = self.item(handle)?;
         match self.galaxy.attribute(item.target.ok()?.attribute)?.source {
             Source::Host(sensor) => Some(sensor.group()),
-            Source::Stored | Source::Generated(_) | Source::Replayed(_) => None,
+            Source::Stored | Source::Storm | Source::Generated(_) | Source::Replayed(_) => None,
         }
     }
 }

@@ -222,7 +222,7 @@ impl<'a> Reading<'a> {
                 }
             }
             if security.is_some_and(|security| security != Security::ViewOnly) {
-                keys.problem("an attribute with a source cannot be written; leave security away");
+                keys.problem("security is for attributes without a source");
             }
         }
         keys.finish();
@@ -232,7 +232,7 @@ impl<'a> Reading<'a> {
             Some(table) => self.source(&format!("{subject} source"), subject, table, data_type)?,
         };
         let security = security.unwrap_or(match source {
-            Source::Stored => Security::Operate,
+            Source::Stored | Source::Storm => Security::Operate,
             Source::Generated(_) | Source::Replayed(_) | Source::Host(_) => Security::ViewOnly,
         });
         let initial = match initial(value, data_type, length) {

@@ -19,13 +19,14 @@ impl<'a> Reading<'a> {
         table: &'a Table,
         data_type: DataType,
     ) -> Option<Source> {
-        const KINDS: [&str; 8] =
-            ["ramp", "sine", "square", "random_walk", "counter", "text_cycle", "clock", "replay"];
+        const KINDS: [&str; 9] =
+            ["ramp", "sine", "square", "random_walk", "counter", "text_cycle", "clock", "storm", "replay"];
         let keys = Keys::new(subject, table, self.problems);
         let kind = keys.required_choice("kind", &KINDS.map(|kind| (kind, kind)))?;
         let fits = match kind {
             "text_cycle" => data_type == DataType::String,
             "clock" => data_type == DataType::Time,
+            "storm" => matches!(data_type, DataType::Integer | DataType::Double),
             "replay" => true,
             _ => !matches!(data_type, DataType::String | DataType::Time),
         };
@@ -37,6 +38,10 @@ impl<'a> Reading<'a> {
             let reference = keys.text("reference").unwrap_or(reference).to_owned();
             keys.finish();
             return self.replay(subject, file?, &reference, data_type);
+        }
+        if kind == "storm" {
+            keys.finish();
+            return Some(Source::Storm);
         }
         let shape = shape(&keys, kind);
         let step = keys.milliseconds("step_ms").unwrap_or(match kind {

@@ -128,7 +128,7 @@ fn all_problems_are_listed_at_once_with_their_place() {
         "plant.D source: a sine cannot feed an attribute of type string",
         "plant.E source: low (2) must be less than high (1)",
         "plant.E source: unknown key speed",
-        "plant.E: an attribute with a source cannot be written",
+        "plant.E: security is for attributes without a source",
         "recording none.csv: no such file",
         "plant.G: must be a table",
         "plant.H[1]: the name must be",

@@ -1,0 +1,5 @@
+//! What the gateway is measured next to.
+
+pub(crate) mod nats;
+pub(crate) mod ring;
+pub(crate) mod tonic;

@@ -1,0 +1,178 @@
+//! The real gateway with its worker, driven through the contract.
+
+use std::fs;
+use std::marker::PhantomData;
+
+use anyhow::{Context, bail};
+use http::uri::PathAndQuery;
+use mxgateway_contracts::v1::mx_command::Payload;
+use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
+use mxgateway_contracts::v1::{
+    AddItemCommand, AdviseCommand, CloseSessionRequest, GetSessionRequest, InvokeRequest, MxCommandReply,
+    OpenSessionRequest, RegisterCommand, StreamEventsRequest, StreamPosition, WriteCommand,
+};
+use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Streaming};
+
+use crate::codec::{Read, ReadCodec};
+use crate::process::{self, Process};
+
+const STREAM_EVENTS: &str = "/mxgateway.v1.MxGateway/StreamEvents";
+/// What a client of a fast stream allows to be under way; the same for every server that is measured.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// A gateway with private state.
+pub(crate) struct Gateway {
+    pub(crate) process: Process,
+    address: String,
+    folder: TempDir,
+}
+
+/// A connection to `http://ADDRESS`.
+pub(crate) async fn connect(address: &str) -> anyhow::Result<Channel> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(process::LIMIT)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    endpoint.connect().await.with_context(|| format!("cannot connect to {address}"))
+}
+
+/// Calls a method that streams, reading its messages with a function.
+pub(crate) async fn stream<Q, T>(
+    channel: Channel,
+    path: &'static str,
+    request: Q,
+    read: Read<T>,
+) -> anyhow::Result<Streaming<T>>
+where
+    Q: prost::Message + Send + 'static,
+    T: Send + Sync + 'static,
+{
+    let mut client = tonic::client::Grpc::new(channel).max_decoding_message_size(64 << 20);
+    client.ready().await?;
+    let codec = ReadCodec { read, request: PhantomData };
+    let path = PathAndQuery::from_static(path);
+    Ok(client.server_streaming(Request::new(request), path, codec).await?.into_inner())
+}
+
+impl Gateway {
+    /// Starts one with the benches' galaxy and these lines of `[events]`.
+    pub(crate) async fn start(events: &str) -> anyhow::Result<Self> {
+        let folder = process::folder()?;
+        fs::write(folder.path().join("galaxy.toml"), include_str!("../galaxy.toml"))?;
+        let config = format!(
+            "[sessions]\nallow_multiple_event_subscribers = true\nmax_event_subscribers_per_session = 100000\n\
+             [simulator]\ngalaxy_path = \"galaxy.toml\"\n[logging]\nfilter = \"warn\"\n[events]\n{events}"
+        );
+        fs::write(folder.path().join("mxgateway.toml"), config)?;
+        // The folder of the sockets is relative, because the path of a Unix socket must be short.
+        let arguments = ["run", "--listen", "127.0.0.1:0", "--set", "workers.runtime_directory=run"];
+        let mut process = Process::start(&process::beside("mxgateway")?, arguments, folder.path())?;
+        let address = process.says("mxgateway listening on ", folder.path()).await?;
+        Ok(Self { process, address, folder })
+    }
+
+    pub(crate) async fn connect(&self) -> anyhow::Result<Channel> {
+        connect(&self.address).await
+    }
+
+    /// Opens a session and registers.
+    pub(crate) async fn session(&self) -> anyhow::Result<Session> {
+        let mut client = MxGatewayClient::new(self.connect().await?);
+        let request = OpenSessionRequest { client_session_name: "bench".to_owned(), ..Default::default() };
+        let opened = client.open_session(request).await.with_context(|| self.log())?.into_inner();
+        let mut session = Session { client, id: opened.session_id, epoch: 0, server_handle: 0 };
+        let register = RegisterCommand { client_name: "bench".to_owned() };
+        match session.invoke(Payload::Register(register)).await?.payload {
+            Some(Reply::Register(registered)) => session.server_handle = registered.server_handle,
+            other => bail!("Register gave {other:?}"),
+        }
+        Ok(session)
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.process.stop().await
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("mxgateway.log")).unwrap_or_default();
+        format!("the gateway's log:\n{log}")
+    }
+}
+
+/// An open session.
+#[derive(Clone)]
+pub(crate) struct Session {
+    client: MxGatewayClient<Channel>,
+    pub(crate) id: String,
+    pub(crate) epoch: u64,
+    server_handle: i32,
+}
+
+impl Session {
+    async fn invoke(&mut self, payload: Payload) -> anyhow::Result<MxCommandReply> {
+        let request = InvokeRequest {
+            session_id: self.id.clone(),
+            command: Some(payload.into()),
+            ..InvokeRequest::default()
+        };
+        let reply = self.client.invoke(request).await?.into_inner().reply.context("a reply is empty")?;
+        if reply.hresult < 0 {
+            bail!("a command failed: {reply:?}");
+        }
+        Ok(reply)
+    }
+
+    /// AddItem; gives the item handle.
+    pub(crate) async fn add_item(&mut self, tag: &str) -> anyhow::Result<i32> {
+        let (server_handle, item_definition) = (self.server_handle, tag.to_owned());
+        match self.invoke(Payload::AddItem(AddItemCommand { server_handle, item_definition })).await?.payload
+        {
+            Some(Reply::AddItem(added)) => Ok(added.item_handle),
+            other => bail!("AddItem gave {other:?}"),
+        }
+    }
+
+    pub(crate) async fn advise(&mut self, item_handle: i32) -> anyhow::Result<()> {
+        let server_handle = self.server_handle;
+        self.invoke(Payload::Advise(AdviseCommand { server_handle, item_handle })).await.map(drop)
+    }
+
+    /// Lets a storm go on up to this number of steps.
+    pub(crate) async fn storm(&mut self, item_handle: i32, goal: u64) -> anyhow::Result<()> {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let value = Some((goal as f64).into());
+        let server_handle = self.server_handle;
+        self.invoke(Payload::Write(WriteCommand { server_handle, item_handle, value, user_id: 0 }))
+            .await
+            .map(drop)
+    }
+
+    /// A stream of its events, live or from a position.
+    pub(crate) async fn stream<T: Send + Sync + 'static>(
+        &self,
+        channel: Channel,
+        resume: Option<StreamPosition>,
+        read: Read<T>,
+    ) -> anyhow::Result<Streaming<T>> {
+        let request = StreamEventsRequest { session_id: self.id.clone(), resume, ..Default::default() };
+        let mut items = stream(channel, STREAM_EVENTS, request, read).await?;
+        items.message().await?.context("a stream ended before its first item")?;
+        Ok(items)
+    }
+
+    /// The gateway's account of the session.
+    pub(crate) async fn status(&mut self) -> anyhow::Result<mxgateway_contracts::v1::Session> {
+        let request = GetSessionRequest { session_id: self.id.clone() };
+        self.client.get_session(request).await?.into_inner().session.context("a status is empty")
+    }
+
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.client.close_session(CloseSessionRequest { session_id: self.id }).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Measures the real programs next to what is possible and to what others do. `cargo xtask bench` builds
+//! everything and runs it.
+
+#![forbid(unsafe_code)]
+
+mod baseline;
+mod codec;
+mod gateway;
+mod hex;
+mod latency;
+mod memory;
+mod options;
+mod process;
+mod progress;
+mod replay;
+mod report;
+mod row;
+mod storm;
+mod throughput;
+mod wire;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use options::Options;
+
+/// Measures the gateway.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Deliveries per second to 1, 8 and 64 subscribers
+    Stream(Options),
+    /// Time from the worker to a subscriber at 50,000 deliveries per second
+    Latency(Options),
+    /// Events per second to a client that comes back
+    Replay(Options),
+    /// Memory of a subscriber that gets nothing
+    Memory(Options),
+    /// All of them, with a document
+    Report {
+        #[command(flatten)]
+        options: Options,
+        /// The document
+        #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
+        output: PathBuf,
+    },
+    #[command(hide = true)]
+    BareServer {
+        #[arg(long)]
+        event: String,
+    },
+    #[command(hide = true)]
+    RingGateway,
+    #[command(hide = true)]
+    RingWorker {
+        #[arg(long)]
+        event: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().bench {
+        Bench::Stream(options) => {
+            let options = options.check()?;
+            show(&throughput::run(&options).await?, &options);
+        }
+        Bench::Latency(options) => {
+            let options = options.check()?;
+            show(&latency::run(&options).await?, &options);
+        }
+        Bench::Replay(options) => {
+            let options = options.check()?;
+            show(&replay::run(&options).await?, &options);
+        }
+        Bench::Memory(options) => {
+            let options = options.check()?;
+            show(&memory::run(&options).await?, &options);
+        }
+        Bench::Report { options, output } => {
+            let options = options.check()?;
+            let mut rows = throughput::run(&options).await?;
+            rows.extend(latency::run(&options).await?);
+            rows.extend(replay::run(&options).await?);
+            rows.extend(memory::run(&options).await?);
+            show(&rows, &options);
+            report::write(&output, &rows, &options)?;
+            note(&format!("wrote {}", output.display()));
+        }
+        Bench::BareServer { event } => baseline::tonic::run(hex::decode(&event)?).await?,
+        Bench::RingGateway => baseline::ring::run_gateway().await?,
+        Bench::RingWorker { event } => baseline::ring::run_worker(&hex::decode(&event)?)?,
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a program that talks to people")]
+fn show(rows: &[row::Row], options: &Options) {
+    if options.json {
+        for row in rows {
+            println!("{}", row.json());
+        }
+    } else {
+        print!("{}", report::table(rows));
+    }
+}
+
+/// Something on the way, on standard error.
+#[expect(clippy::print_stderr, reason = "a program that talks to people")]
+fn note(text: &str) {
+    eprintln!("{text}");
+}
