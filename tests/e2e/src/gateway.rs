@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{LIMIT, TestSession, program, within};
+use crate::{LIMIT, Proxy, TestSession, program, within};
 
 /// What a test wants to be different.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,11 @@ impl Gateway {
             port: 0,
         })
         .await
+    }
+
+    /// Starts with these lines of mxgateway.toml.
+    pub async fn start_as(config: &str) -> Self {
+        Self::start_with(GatewayOptions { config: config.to_owned(), port: 0 }).await
     }
 
     /// Starts with what the test wants.
@@ -111,18 +116,14 @@ impl Gateway {
         MxGatewayClient::new(self.channel().await)
     }
 
-    /// A client whose streams take only 64 KiB before they have to be read. The connection's window is
-    /// wide, for the HTTP/2 library ends a connection on which too many small frames wait to be read, and
-    /// what it tolerates goes by that window.
+    /// A client whose streams take only [`NARROW_WINDOW_BYTES`] before they have to be read.
     pub async fn narrow_client(&self) -> MxGatewayClient<Channel> {
-        let endpoint = Endpoint::from_shared(self.endpoint())
-            .expect("an endpoint")
-            .connect_timeout(LIMIT)
-            .initial_stream_window_size(65_535)
-            .initial_connection_window_size(16 << 20);
-        let channel =
-            within("a connection", endpoint.connect()).await.expect("the gateway takes connections");
-        MxGatewayClient::new(channel)
+        narrow_client(self.endpoint()).await
+    }
+
+    /// A proxy before it, with free way.
+    pub async fn proxy(&self) -> Proxy {
+        Proxy::to(self.port()).await
     }
 
     /// Opens a session on a connection of its own.
@@ -149,6 +150,22 @@ impl Gateway {
         let port = self.port();
         Self::start_in(self.folder, GatewayOptions { config, port }).await
     }
+}
+
+/// What a stream of a narrow client takes before it has to be read.
+pub const NARROW_WINDOW_BYTES: u32 = 65_535;
+
+/// A narrow client of what listens at `endpoint`. The connection's window is wide, for the HTTP/2 library
+/// ends a connection on which too many small frames wait to be read, and what it tolerates goes by that
+/// window.
+pub async fn narrow_client(endpoint: String) -> MxGatewayClient<Channel> {
+    let endpoint = Endpoint::from_shared(endpoint)
+        .expect("an endpoint")
+        .connect_timeout(LIMIT)
+        .initial_stream_window_size(NARROW_WINDOW_BYTES)
+        .initial_connection_window_size(16 << 20);
+    let channel = within("a connection", endpoint.connect()).await.expect("the gateway takes connections");
+    MxGatewayClient::new(channel)
 }
 
 fn read_log(folder: &Path) -> String {

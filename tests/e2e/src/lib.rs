@@ -2,17 +2,25 @@
 
 #![forbid(unsafe_code)]
 
+mod client_stream;
 mod gateway;
 mod process;
 mod programs;
+pub mod promises;
+mod proxy;
+mod random;
+pub mod recording;
 mod session;
 mod stream;
 
-pub use gateway::{Gateway, GatewayOptions};
-pub use process::{is_alive, signal};
+pub use client_stream::ClientStream;
+pub use gateway::{Gateway, GatewayOptions, NARROW_WINDOW_BYTES, narrow_client};
+pub use process::{cpu_ticks, is_alive, resident_bytes, signal};
 pub use programs::{mxgw, program};
+pub use proxy::Proxy;
+pub use random::Random;
 pub use session::TestSession;
-pub use stream::TestStream;
+pub use stream::{Item, TestStream};
 
 use std::fmt::Debug;
 use std::future::Future;

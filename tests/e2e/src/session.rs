@@ -3,14 +3,15 @@
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1::{
-    AddItemCommand, AdviseCommand, CloseSessionReply, CloseSessionRequest, InvokeReply, InvokeRequest,
-    MxCommandReply, MxValue, OpenSessionReply, OpenSessionRequest, RegisterCommand, StreamEventsRequest,
-    StreamPosition, WriteCommand,
+    AddItemCommand, AdviseCommand, CloseSessionReply, CloseSessionRequest, GetSessionRequest, InvokeReply,
+    InvokeRequest, MxCommandReply, MxValue, OpenSessionReply, OpenSessionRequest, RegisterCommand, Session,
+    StreamEventsRequest, StreamPosition, WriteCommand,
 };
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use crate::recording::Recording;
 use crate::{TestStream, within};
 
 /// An open session.
@@ -112,6 +113,25 @@ impl TestSession {
     pub async fn try_stream(&self, resume: Option<StreamPosition>) -> Result<TestStream, Status> {
         let request = StreamEventsRequest { session_id: self.id(), resume, ..Default::default() };
         TestStream::begin(self.client.clone(), request).await
+    }
+
+    /// A stream with everything as wanted but the session's id, which is filled in; `name` is its log's.
+    pub async fn stream_as(&self, name: &str, request: StreamEventsRequest) -> TestStream {
+        let request = StreamEventsRequest { session_id: self.id(), ..request };
+        let log = Recording::new(name);
+        TestStream::record(self.client.clone(), request, log).await.expect("a stream")
+    }
+
+    /// What the gateway says about it.
+    pub async fn status(&self) -> Session {
+        let request = GetSessionRequest { session_id: self.id() };
+        let reply = within("a status", self.client.clone().get_session(request)).await;
+        reply.expect("a session's status").into_inner().session.expect("a session")
+    }
+
+    /// The same session through another client.
+    pub fn through(&self, client: MxGatewayClient<Channel>) -> Self {
+        Self { client, opened: self.opened.clone() }
     }
 
     /// Closes it.

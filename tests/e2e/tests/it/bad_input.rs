@@ -6,8 +6,7 @@ use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_event::Body;
 use mxgateway_contracts::v1::{
     AddItemCommand, AdviseCommand, EventFamily, InvokeRequest, ListSessionsRequest, MxStatusCategory,
-    PingCommand, RegisterCommand, StreamEventsRequest, SuspendCommand, UnregisterCommand,
-    WriteCommand,
+    PingCommand, RegisterCommand, StreamEventsRequest, SuspendCommand, UnregisterCommand, WriteCommand,
 };
 use mxgateway_e2e::{Gateway, TestSession, within};
 use tonic::Status;

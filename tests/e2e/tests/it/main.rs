@@ -8,6 +8,7 @@ mod configuration;
 mod crashes;
 mod main_job;
 mod many_sessions;
+mod promises;
 mod resume;
 mod services;
 mod shutdown;
