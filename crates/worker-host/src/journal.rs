@@ -15,6 +15,9 @@ use parking_lot::{Condvar, Mutex};
 use prost::Message;
 use tokio::sync::Notify;
 
+/// Memory is taken for events of this size; a data change of a number has about 80 bytes.
+const USUAL_EVENT_BYTES: usize = 128;
+
 /// Bounds of a [`Journal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalLimits {
@@ -217,15 +220,14 @@ impl EventSink {
         if events.is_empty() {
             return;
         }
-        let received = SystemTime::now();
-        let time = timestamp(received);
         for event in &mut events {
             let sequence = self.last_sequence.get() + 1;
             self.last_sequence.set(sequence);
             event.worker_sequence = sequence;
-            event.worker_time = Some(time);
+            // Written once for all of them, see `encoded`.
+            event.worker_time = None;
         }
-        self.journal.push(encoded(&events, received));
+        self.journal.push(encoded(&events, SystemTime::now()));
     }
 
     /// How many events can be raised without any being lost, for a source that can wait.
@@ -239,12 +241,15 @@ impl EventSink {
     }
 }
 
-/// What was raised together is encoded into one piece of memory.
+/// What was raised together is encoded into one piece of memory. All of it has the same worker time, which is
+/// encoded once and written after each event; protobuf reads it as a field of the event like the others.
 fn encoded(events: &[MxEvent], received: SystemTime) -> Vec<Event> {
-    let mut memory = Vec::with_capacity(events.iter().map(Message::encoded_len).sum());
+    let stamp = MxEvent { worker_time: Some(timestamp(received)), ..MxEvent::default() }.encode_to_vec();
+    let mut memory = Vec::with_capacity(events.len() * USUAL_EVENT_BYTES);
     let mut ends = Vec::with_capacity(events.len());
     for event in events {
         event.encode_raw(&mut memory);
+        memory.extend_from_slice(&stamp);
         ends.push(memory.len());
     }
     let mut memory = Bytes::from(memory);
