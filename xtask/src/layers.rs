@@ -25,6 +25,12 @@ const RULES: &[Rule] = &[
         why: "the core is pure: no runtime, no I/O, no randomness",
     },
     Rule {
+        packages: &["mxgateway-galaxy"],
+        forbidden: &["tokio*", "tonic*", "prost*", "axum*", "sqlx*", "windows*", "sysinfo", "mxgateway-*"],
+        direct: false,
+        why: "the gateway and the worker both read it, and neither brings its runtime along",
+    },
+    Rule {
         packages: &["mxgateway-session"],
         forbidden: &["tonic*", "prost*", "axum*", "sqlx*", "windows*"],
         direct: false,

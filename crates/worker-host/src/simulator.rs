@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mxgateway_contracts::v1::MxValue;
+pub use mxgateway_galaxy::{Galaxy, GalaxyError};
 
 use crate::inbox::Inbox;
 use crate::journal::EventSink;
 use crate::mxaccess::{BackendError, CallError, Identity, MxAccess};
 
 mod engine;
-mod galaxy;
 mod host;
 mod replay;
 mod source;
@@ -20,7 +20,6 @@ mod status;
 mod value;
 
 use engine::{Engine, Now};
-pub use galaxy::{Galaxy, GalaxyError};
 use host::HostSensors;
 
 /// Name in `Bootstrap.backend_name`.

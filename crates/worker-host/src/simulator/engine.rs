@@ -14,13 +14,12 @@ use mxgateway_contracts::time::timestamp;
 use mxgateway_contracts::v1::{
     EventFamily, MxEvent, MxStatus, MxValue, OnDataChange, OnWriteComplete, mx_event::Body,
 };
+use mxgateway_galaxy::{Attribute, AttributeId, Galaxy, Part, Security, Source, Target};
 
-use super::galaxy::{Attribute, AttributeId, Galaxy, Part, Security, Target};
 use super::host::{Group, Readings, Sensor};
-use super::source::Source;
 use super::status::{self, Detail};
 use super::value::{self, Data, Scalar};
-use super::{QUALITY_CONFIGURATION_ERROR, QUALITY_GOOD, QUALITY_WAITING};
+use super::{QUALITY_CONFIGURATION_ERROR, QUALITY_GOOD, QUALITY_WAITING, replay, source};
 
 mod calls;
 mod storm;
@@ -318,11 +317,11 @@ impl Engine {
                 (part(&data, target.part)?, QUALITY_GOOD, at)
             }
             Source::Generated(generator) => {
-                let (scalar, at) = generator.sample(attribute.data_type, now.wall, started);
+                let (scalar, at) = source::sample(generator, attribute.data_type, now.wall, started);
                 (Data::Scalar(scalar), QUALITY_GOOD, at)
             }
             Source::Replayed(replay) => {
-                let (scalar, quality, at) = replay.sample(now.wall, started);
+                let (scalar, quality, at) = replay::sample(replay, now.wall, started);
                 (Data::Scalar(scalar), quality, at)
             }
             Source::Host(sensor) => match self.measured.get(sensor) {

@@ -3,41 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use mxgateway_galaxy::Attribute;
+pub(crate) use mxgateway_galaxy::sensor::Sensor;
 use sysinfo::{Components, Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, System};
 
-use super::galaxy::{Attribute, Security};
-use super::source::Source;
-use super::value::{Data, DataType, Scalar};
+use super::value::Scalar;
 use super::{QUALITY_GOOD, QUALITY_WAITING};
 
 /// How often advised sensors are read.
 const REFRESH: Duration = Duration::from_secs(1);
 /// Disks, network totals and temperatures beyond this number are left out.
 const MAX_DEVICES: usize = 32;
-
-/// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Sensor {
-    CpuLoad,
-    CpuCount,
-    MemoryTotal,
-    MemoryUsed,
-    MemoryFree,
-    SwapTotal,
-    SwapUsed,
-    Uptime,
-    LoadOne,
-    LoadFive,
-    LoadFifteen,
-    DiskName(usize),
-    DiskTotal(usize),
-    DiskUsed(usize),
-    DiskFree(usize),
-    NetworkReceived,
-    NetworkSent,
-    Temperature(usize),
-    TemperatureName(usize),
-}
 
 /// Sensors that are read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,76 +26,22 @@ pub(crate) enum Group {
     Temperatures,
 }
 
-impl Sensor {
-    pub(crate) fn group(self) -> Group {
-        match self {
-            Self::CpuLoad | Self::CpuCount => Group::Cpu,
-            Self::MemoryTotal | Self::MemoryUsed | Self::MemoryFree | Self::SwapTotal | Self::SwapUsed => {
-                Group::Memory
+impl Group {
+    /// The group a sensor is read with.
+    pub(crate) fn of(sensor: Sensor) -> Self {
+        match sensor {
+            Sensor::CpuLoad | Sensor::CpuCount => Self::Cpu,
+            Sensor::MemoryTotal
+            | Sensor::MemoryUsed
+            | Sensor::MemoryFree
+            | Sensor::SwapTotal
+            | Sensor::SwapUsed => Self::Memory,
+            Sensor::Uptime | Sensor::LoadOne | Sensor::LoadFive | Sensor::LoadFifteen => Self::System,
+            Sensor::DiskName(_) | Sensor::DiskTotal(_) | Sensor::DiskUsed(_) | Sensor::DiskFree(_) => {
+                Self::Disks
             }
-            Self::Uptime | Self::LoadOne | Self::LoadFive | Self::LoadFifteen => Group::System,
-            Self::DiskName(_) | Self::DiskTotal(_) | Self::DiskUsed(_) | Self::DiskFree(_) => Group::Disks,
-            Self::NetworkReceived | Self::NetworkSent => Group::Networks,
-            Self::Temperature(_) | Self::TemperatureName(_) => Group::Temperatures,
-        }
-    }
-
-    /// Bytes are doubles, because an integer has 32 bits.
-    fn data_type(self) -> DataType {
-        match self {
-            Self::CpuCount | Self::Uptime => DataType::Integer,
-            Self::DiskName(_) | Self::TemperatureName(_) => DataType::String,
-            Self::CpuLoad
-            | Self::MemoryTotal
-            | Self::MemoryUsed
-            | Self::MemoryFree
-            | Self::SwapTotal
-            | Self::SwapUsed
-            | Self::LoadOne
-            | Self::LoadFive
-            | Self::LoadFifteen
-            | Self::DiskTotal(_)
-            | Self::DiskUsed(_)
-            | Self::DiskFree(_)
-            | Self::NetworkReceived
-            | Self::NetworkSent
-            | Self::Temperature(_) => DataType::Double,
-        }
-    }
-
-    fn attribute_name(self) -> String {
-        let fixed = match self {
-            Self::CpuLoad => "Cpu.Load",
-            Self::CpuCount => "Cpu.Count",
-            Self::MemoryTotal => "Memory.Total",
-            Self::MemoryUsed => "Memory.Used",
-            Self::MemoryFree => "Memory.Free",
-            Self::SwapTotal => "Swap.Total",
-            Self::SwapUsed => "Swap.Used",
-            Self::Uptime => "Uptime",
-            Self::LoadOne => "Load.One",
-            Self::LoadFive => "Load.Five",
-            Self::LoadFifteen => "Load.Fifteen",
-            Self::NetworkReceived => "Network.ReceivedBytes",
-            Self::NetworkSent => "Network.SentBytes",
-            Self::DiskName(index) => return format!("Disk.{}.Name", index + 1),
-            Self::DiskTotal(index) => return format!("Disk.{}.Total", index + 1),
-            Self::DiskUsed(index) => return format!("Disk.{}.Used", index + 1),
-            Self::DiskFree(index) => return format!("Disk.{}.Free", index + 1),
-            Self::Temperature(index) => return format!("Temperature.{}", index + 1),
-            Self::TemperatureName(index) => return format!("Temperature.{}.Name", index + 1),
-        };
-        fixed.to_owned()
-    }
-
-    fn attribute(self) -> Attribute {
-        let data_type = self.data_type();
-        Attribute {
-            name: self.attribute_name(),
-            data_type,
-            security: Security::ViewOnly,
-            source: Source::Host(self),
-            initial: Data::Scalar(data_type.default_scalar()),
+            Sensor::NetworkReceived | Sensor::NetworkSent => Self::Networks,
+            Sensor::Temperature(_) | Sensor::TemperatureName(_) => Self::Temperatures,
         }
     }
 }
@@ -309,12 +231,14 @@ fn bytes(sensor: Sensor, bytes: u64) -> Reading {
 
 #[cfg(test)]
 mod tests {
+    use mxgateway_galaxy::Source;
+
     use super::*;
 
     /// Reads until two readings of a sensor differ; real sensors decide when.
     fn changes(sensor: Sensor) {
         let mut sensors = HostSensors::new().unwrap();
-        let groups = BTreeSet::from([sensor.group()]);
+        let groups = BTreeSet::from([Group::of(sensor)]);
         let mut seen: Vec<Scalar> = Vec::new();
         let limit = Instant::now() + Duration::from_secs(20);
         let (_keep, never) = std::sync::mpsc::channel::<()>();
@@ -353,7 +277,7 @@ mod tests {
                 panic!("{} is no sensor", attribute.name)
             }
         });
-        let groups = all.clone().map(Sensor::group).collect();
+        let groups = all.clone().map(Group::of).collect();
         let readings = sensors.read(&groups).readings;
         for sensor in all {
             let reading = readings.iter().find(|reading| reading.sensor == sensor);

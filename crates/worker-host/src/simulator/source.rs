@@ -1,102 +1,57 @@
 //! Generators: values as functions of the time, so that the same moment always gives the same value.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::host::Sensor;
-use super::replay::Replay;
+use mxgateway_galaxy::source::{Generator, Shape};
+
 use super::value::{DataType, Scalar};
 
-/// Where an attribute's value comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    /// From its configured value, and from writes.
-    Stored,
-    /// Counts up to the number last written, as fast as the gateway takes events.
-    Storm,
-    /// From a formula.
-    Generated(Generator),
-    /// From a recording.
-    Replayed(Arc<Replay>),
-    /// From the machine the worker runs on.
-    Host(Sensor),
-}
-
-/// A formula and how often it is evaluated.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Generator {
-    pub(crate) shape: Shape,
-    /// Values change at whole multiples of this, not between; at least a millisecond.
-    pub(crate) step: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Shape {
-    /// Rises from `low` to `high` within the period, then starts again.
-    Ramp { low: f64, high: f64, period: Duration },
-    /// Swings between `low` and `high`.
-    Sine { low: f64, high: f64, period: Duration },
-    /// `high` for the `duty` part (0 to 1) of the period, `low` for the rest.
-    Square { low: f64, high: f64, period: Duration, duty: f64 },
-    /// Wanders between `low` and `high`; another seed gives another path.
-    RandomWalk { low: f64, high: f64, seed: u64 },
-    /// Counts the steps since the galaxy started, from `start` by `increment`; back to `start` after
-    /// `modulus` steps.
-    Counter { start: f64, increment: f64, modulus: u64 },
-    /// One text after the other, a step each.
-    TextCycle { texts: Arc<[Arc<str>]> },
-    /// The time of day itself.
-    Clock,
-}
-
-impl Generator {
-    /// The value at `wall` and the moment since when it holds. `started` is when the galaxy started.
-    pub(crate) fn sample(
-        &self,
-        data_type: DataType,
-        wall: SystemTime,
-        started: SystemTime,
-    ) -> (Scalar, SystemTime) {
-        let origin = match self.shape {
-            Shape::Counter { .. } => started,
-            Shape::Ramp { .. }
-            | Shape::Sine { .. }
-            | Shape::Square { .. }
-            | Shape::RandomWalk { .. }
-            | Shape::TextCycle { .. }
-            | Shape::Clock => UNIX_EPOCH,
-        };
-        let step = self.step.max(Duration::from_millis(1));
-        let elapsed = wall.duration_since(origin).unwrap_or_default();
-        let index = elapsed.as_nanos() / step.as_nanos();
-        let since = Duration::from_nanos_u128(index * step.as_nanos());
-        let at = origin + since;
-        let number = match &self.shape {
-            Shape::Ramp { low, high, period } => low + (high - low) * phase(since, *period),
-            Shape::Sine { low, high, period } => {
-                let swing = (phase(since, *period) * std::f64::consts::TAU).sin();
-                low + (high - low) * (swing + 1.0) / 2.0
+/// The value at `wall` and the moment since when it holds. `started` is when the galaxy started.
+pub(crate) fn sample(
+    generator: &Generator,
+    data_type: DataType,
+    wall: SystemTime,
+    started: SystemTime,
+) -> (Scalar, SystemTime) {
+    let origin = match generator.shape {
+        Shape::Counter { .. } => started,
+        Shape::Ramp { .. }
+        | Shape::Sine { .. }
+        | Shape::Square { .. }
+        | Shape::RandomWalk { .. }
+        | Shape::TextCycle { .. }
+        | Shape::Clock => UNIX_EPOCH,
+    };
+    let step = generator.step.max(Duration::from_millis(1));
+    let elapsed = wall.duration_since(origin).unwrap_or_default();
+    let index = elapsed.as_nanos() / step.as_nanos();
+    let since = Duration::from_nanos_u128(index * step.as_nanos());
+    let at = origin + since;
+    let number = match &generator.shape {
+        Shape::Ramp { low, high, period } => low + (high - low) * phase(since, *period),
+        Shape::Sine { low, high, period } => {
+            let swing = (phase(since, *period) * std::f64::consts::TAU).sin();
+            low + (high - low) * (swing + 1.0) / 2.0
+        }
+        Shape::Square { low, high, period, duty } => {
+            if phase(since, *period) < *duty {
+                *high
+            } else {
+                *low
             }
-            Shape::Square { low, high, period, duty } => {
-                if phase(since, *period) < *duty {
-                    *high
-                } else {
-                    *low
-                }
-            }
-            Shape::RandomWalk { low, high, seed } => low + (high - low) * wander(*seed, truncate(index)),
-            Shape::Counter { start, increment, modulus } => {
-                start + increment * float(truncate(index) % (*modulus).max(1))
-            }
-            Shape::TextCycle { texts } => {
-                let count = u128::try_from(texts.len()).unwrap_or(1).max(1);
-                let text = usize::try_from(index % count).ok().and_then(|position| texts.get(position));
-                return (Scalar::String(text.cloned().unwrap_or_else(|| "".into())), at);
-            }
-            Shape::Clock => return (Scalar::Time(at), at),
-        };
-        (data_type.scalar_near(number), at)
-    }
+        }
+        Shape::RandomWalk { low, high, seed } => low + (high - low) * wander(*seed, truncate(index)),
+        Shape::Counter { start, increment, modulus } => {
+            start + increment * float(truncate(index) % (*modulus).max(1))
+        }
+        Shape::TextCycle { texts } => {
+            let count = u128::try_from(texts.len()).unwrap_or(1).max(1);
+            let text = usize::try_from(index % count).ok().and_then(|position| texts.get(position));
+            return (Scalar::String(text.cloned().unwrap_or_else(|| "".into())), at);
+        }
+        Shape::Clock => return (Scalar::Time(at), at),
+    };
+    (data_type.scalar_near(number), at)
 }
 
 /// Position within the period, 0 up to 1.
@@ -153,7 +108,7 @@ mod tests {
     fn at(generator: &Generator, data_type: DataType, milliseconds: u64) -> (Scalar, u64) {
         let started = START + Duration::from_secs(1000);
         let (scalar, since) =
-            generator.sample(data_type, started + Duration::from_millis(milliseconds), started);
+            sample(generator, data_type, started + Duration::from_millis(milliseconds), started);
         (scalar, u64::try_from(since.duration_since(started).unwrap_or_default().as_millis()).unwrap())
     }
 

@@ -1,6 +1,8 @@
 //! Status records as MXAccess would fill them.
 
 use mxgateway_contracts::v1::{MxStatus, MxStatusCategory, MxStatusSource};
+use mxgateway_galaxy::ReferenceError;
+use mxgateway_galaxy::value::TextError;
 
 /// The `MxStatusDetail` numbers that the simulator gives, with MXAccess's numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,27 @@ impl Detail {
             Self::WriteAccessDenied => "the attribute is view only",
             Self::SecuredWrite => "the attribute needs a secured write",
             Self::VerifiedWrite => "the attribute needs a verified write",
+        }
+    }
+}
+
+impl From<ReferenceError> for Detail {
+    fn from(error: ReferenceError) -> Self {
+        match error {
+            ReferenceError::Malformed => Self::InvalidReference,
+            ReferenceError::NoSuchObject => Self::InvalidObjectId,
+            ReferenceError::NoSuchAttribute => Self::InvalidAttributeId,
+            ReferenceError::NotAnArray => Self::DimensionDoesNotExist,
+            ReferenceError::ArrayWithoutBrackets | ReferenceError::NoSuchElement => Self::IndexOutOfRange,
+        }
+    }
+}
+
+impl From<TextError> for Detail {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::NotOfTheType => Self::UnableToConvertString,
+            TextError::OutOfRange => Self::Overflow,
         }
     }
 }

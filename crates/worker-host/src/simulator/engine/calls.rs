@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::{MxValue, mx_value::Kind};
+use mxgateway_galaxy::{Source, Target};
 
 use super::{
     Advise, Engine, FIRST_EVENT_DELAY, FirstEvent, Item, Now, QueuedWrite, Registration, Scan, WRITE_DELAY,
 };
 use crate::mxaccess::CallError;
-use crate::simulator::galaxy::Target;
 use crate::simulator::host::Group;
-use crate::simulator::source::Source;
+use crate::simulator::status::Detail;
 use crate::simulator::value;
 
 /// Items a registration may have.
@@ -63,7 +63,7 @@ impl Engine {
     ) -> Result<i32, CallError> {
         within_limit("item definition", definition)?;
         within_limit("item context", context)?;
-        let target = self.galaxy.resolve(definition, context);
+        let target = self.galaxy.resolve(definition, context).map_err(Detail::from);
         let registration = self.registration(server)?;
         if registration.items.len() >= MAX_ITEMS {
             return Err(CallError {
@@ -202,7 +202,7 @@ impl Engine {
     fn host_group(&self, handle: i32) -> Option<Group> {
         let (_, item) = self.item(handle)?;
         match self.galaxy.attribute(item.target.ok()?.attribute)?.source {
-            Source::Host(sensor) => Some(sensor.group()),
+            Source::Host(sensor) => Some(Group::of(sensor)),
             Source::Stored | Source::Storm | Source::Generated(_) | Source::Replayed(_) => None,
         }
     }

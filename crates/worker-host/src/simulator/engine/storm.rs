@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use mxgateway_contracts::v1::MxEvent;
+use mxgateway_galaxy::{AttributeId, Part, Source};
 
 use super::{Engine, Now, QUALITY_GOOD, Sample, data_change};
-use crate::simulator::galaxy::{AttributeId, Part};
-use crate::simulator::source::Source;
 use crate::simulator::status::Detail;
 use crate::simulator::value::{Data, DataType, Scalar};
 
@@ -114,7 +113,7 @@ mod tests {
     use mxgateway_contracts::v1::mx_value::Kind;
 
     use super::*;
-    use crate::simulator::galaxy::Galaxy;
+    use mxgateway_galaxy::Galaxy;
 
     const PLANT: &str = r#"
 [galaxy]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use toml::Table;
 
-use super::keys::Keys;
-use super::reading::Reading;
-use crate::simulator::replay::Recording;
-use crate::simulator::source::{Generator, Shape, Source};
-use crate::simulator::value::DataType;
+use crate::keys::Keys;
+use crate::reading::Reading;
+use crate::replay::Recording;
+use crate::source::{Generator, Shape, Source};
+use crate::value::DataType;
 
 impl<'a> Reading<'a> {
     pub(super) fn source(

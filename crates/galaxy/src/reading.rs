@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::keys::{Keys, Problems, number};
-use super::{Attribute, Galaxy, Object, Security};
-use crate::simulator::replay::Recording;
-use crate::simulator::source::Source;
-use crate::simulator::value::{Data, DataType, Scalar};
+use crate::keys::{Keys, Problems, number};
+use crate::replay::Recording;
+use crate::source::Source;
+use crate::value::{Data, DataType, Scalar};
+use crate::{Attribute, Galaxy, Object, Security};
 
 const DEFAULT_SCAN: Duration = Duration::from_millis(100);
 const MAX_SCAN_MS: i64 = 60_000;

@@ -1,25 +1,33 @@
-//! The simulated galaxy: areas, objects and their attributes, read from TOML.
+//! The description of a galaxy: areas, objects and their attributes, read from TOML, and what references
+//! to them mean.
+//!
+//! Pure but for reading the file. The simulator runs on it, and the gateway looks names up in it.
+
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::source::Source;
-use super::value::{Data, DataType};
-
 mod keys;
 mod reading;
 mod reference;
+pub mod replay;
+pub mod sensor;
+pub mod source;
 mod sources;
 #[cfg(test)]
 mod tests;
+pub mod value;
 
-pub(crate) use reference::{Part, Target};
+pub use reference::{Part, ReferenceError, Target};
+pub use source::Source;
+pub use value::{Data, DataType};
 
 /// Galaxy files above this are refused, in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
-const BUILT_IN: &str = include_str!("../../galaxies/default.toml");
-const BUILT_IN_RECORDING: &str = include_str!("../../galaxies/mill.csv");
+const BUILT_IN: &str = include_str!("../galaxies/default.toml");
+const BUILT_IN_RECORDING: &str = include_str!("../galaxies/mill.csv");
 
 /// Why there is no galaxy.
 #[derive(Debug, thiserror::Error)]
@@ -56,49 +64,67 @@ pub struct Galaxy {
 
 /// An area or an object. Both may be referred to; areas have no attributes of their own.
 #[derive(Clone, Debug)]
-pub(crate) struct Object {
-    pub(crate) name: String,
-    pub(crate) is_area: bool,
-    pub(crate) area: Option<usize>,
-    pub(crate) container: Option<usize>,
+pub struct Object {
+    /// The tag name, unique within the galaxy.
+    pub name: String,
+    /// True for an area.
+    pub is_area: bool,
+    area: Option<usize>,
+    container: Option<usize>,
     /// Lower-case contained names of what it contains.
     contained: HashMap<String, usize>,
-    pub(crate) scan: Duration,
-    /// Gets the sensors of this machine as attributes.
-    pub(crate) host_sensors: bool,
-    pub(crate) attributes: Vec<Attribute>,
+    /// How often its attributes are looked at for changes.
+    pub scan: Duration,
+    /// Gets the sensors of the worker's machine as attributes.
+    pub host_sensors: bool,
+    /// Its attributes, in the order of the file.
+    pub attributes: Vec<Attribute>,
     by_attribute: HashMap<String, usize>,
 }
 
+/// An attribute of an object.
 #[derive(Clone, Debug)]
-pub(crate) struct Attribute {
-    pub(crate) name: String,
-    pub(crate) data_type: DataType,
-    pub(crate) security: Security,
-    pub(crate) source: Source,
+pub struct Attribute {
+    /// The name, which may have dots in it.
+    pub name: String,
+    /// Type of the value, or of each element.
+    pub data_type: DataType,
+    /// Who may write it.
+    pub security: Security,
+    /// Where its value comes from.
+    pub source: Source,
     /// What it holds at first; for an array this also tells the length.
-    pub(crate) initial: Data,
+    pub initial: Data,
 }
 
 impl Attribute {
-    pub(crate) fn is_array(&self) -> bool {
+    /// True for an array of any length.
+    pub fn is_array(&self) -> bool {
         matches!(self.initial, Data::Array(_))
     }
 
-    pub(crate) fn is_calculated(&self) -> bool {
+    /// True when its value comes from elsewhere than writes.
+    pub fn is_calculated(&self) -> bool {
         !matches!(self.source, Source::Stored | Source::Storm)
     }
 }
 
 /// Security classification of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
+pub enum Security {
+    /// Anybody may write.
     FreeAccess,
+    /// Users with the permission to operate.
     Operate,
+    /// By WriteSecured, with one user.
     SecuredWrite,
+    /// By WriteSecured, with a user and a verifier.
     VerifiedWrite,
+    /// Users with the permission to tune.
     Tune,
+    /// Users with the permission to configure.
     Configure,
+    /// Nobody.
     ViewOnly,
 }
 
@@ -128,9 +154,11 @@ impl Security {
 
 /// Names an attribute within a galaxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AttributeId {
-    pub(crate) object: usize,
-    pub(crate) attribute: usize,
+pub struct AttributeId {
+    /// Position of the object within the galaxy.
+    pub object: usize,
+    /// Position of the attribute within the object.
+    pub attribute: usize,
 }
 
 impl Galaxy {
@@ -157,7 +185,7 @@ impl Galaxy {
     }
 
     /// Reads a galaxy from text. `recording` gives the text of a recording by its name.
-    pub(crate) fn parse(
+    pub fn parse(
         text: &str,
         recording: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, GalaxyError> {
@@ -194,22 +222,24 @@ impl Galaxy {
         text
     }
 
-    pub(crate) fn attribute(&self, id: AttributeId) -> Option<&Attribute> {
+    /// An attribute; `None` for an id of another galaxy.
+    pub fn attribute(&self, id: AttributeId) -> Option<&Attribute> {
         self.objects.get(id.object)?.attributes.get(id.attribute)
     }
 
-    pub(crate) fn object(&self, id: AttributeId) -> Option<&Object> {
+    /// The object that has an attribute; `None` for an id of another galaxy.
+    pub fn object(&self, id: AttributeId) -> Option<&Object> {
         self.objects.get(id.object)
     }
 
     /// True when some object wants the sensors of this machine.
-    pub(crate) fn wants_host_sensors(&self) -> bool {
+    pub fn wants_host_sensors(&self) -> bool {
         self.objects.iter().any(|object| object.host_sensors)
     }
 
     /// Adds attributes to every object that wants the sensors of this machine; configured attributes of
     /// the same name stay.
-    pub(crate) fn install_host_sensors(&mut self, attributes: &[Attribute]) {
+    pub fn install_host_sensors(&mut self, attributes: &[Attribute]) {
         for object in self.objects.iter_mut().filter(|object| object.host_sensors) {
             for attribute in attributes {
                 object.add_attribute(attribute.clone());

@@ -1,5 +1,4 @@
 use super::*;
-use crate::simulator::status::Detail;
 
 const PLANT: &str = r#"
 [galaxy]
@@ -57,27 +56,27 @@ fn references_resolve_as_in_mxaccess() {
         ("Pump_001.Samples[]", "", whole("Pump_001.Samples")),
         ("Pump_001.Samples[1]", "", Ok(("Pump_001.Samples".to_owned(), Part::Element(0)))),
         ("Pump_001.Samples[3]", "", Ok(("Pump_001.Samples".to_owned(), Part::Element(2)))),
-        ("Pump_001.Samples", "", Err(Detail::IndexOutOfRange)),
-        ("Pump_001.Samples[0]", "", Err(Detail::IndexOutOfRange)),
-        ("Pump_001.Samples[4]", "", Err(Detail::IndexOutOfRange)),
-        ("Pump_001.Samples[99999999999999999999999]", "", Err(Detail::IndexOutOfRange)),
-        ("Pump_001.Samples[x]", "", Err(Detail::InvalidReference)),
-        ("Pump_001.Samples[1", "", Err(Detail::InvalidReference)),
-        ("Pump_001.Running[]", "", Err(Detail::DimensionDoesNotExist)),
-        ("Pump_001.Nothing", "", Err(Detail::InvalidAttributeId)),
-        ("Plant.Nothing", "", Err(Detail::InvalidAttributeId)),
-        ("Nowhere.Speed", "", Err(Detail::InvalidObjectId)),
-        ("Speed", "", Err(Detail::InvalidReference)),
-        ("", "", Err(Detail::InvalidReference)),
-        ("Line_001..Speed", "", Err(Detail::InvalidReference)),
+        ("Pump_001.Samples", "", Err(ReferenceError::ArrayWithoutBrackets)),
+        ("Pump_001.Samples[0]", "", Err(ReferenceError::NoSuchElement)),
+        ("Pump_001.Samples[4]", "", Err(ReferenceError::NoSuchElement)),
+        ("Pump_001.Samples[99999999999999999999999]", "", Err(ReferenceError::NoSuchElement)),
+        ("Pump_001.Samples[x]", "", Err(ReferenceError::Malformed)),
+        ("Pump_001.Samples[1", "", Err(ReferenceError::Malformed)),
+        ("Pump_001.Running[]", "", Err(ReferenceError::NotAnArray)),
+        ("Pump_001.Nothing", "", Err(ReferenceError::NoSuchAttribute)),
+        ("Plant.Nothing", "", Err(ReferenceError::NoSuchAttribute)),
+        ("Nowhere.Speed", "", Err(ReferenceError::NoSuchObject)),
+        ("Speed", "", Err(ReferenceError::Malformed)),
+        ("", "", Err(ReferenceError::Malformed)),
+        ("Line_001..Speed", "", Err(ReferenceError::Malformed)),
         ("me.Speed", "Line_001", whole("Line_001.Speed")),
         ("Speed", "Line_001", whole("Line_001.Speed")),
         ("me.Pump.Running", "Line_001", whole("Pump_001.Running")),
         ("MyContainer.Speed", "Pump_001", whole("Line_001.Speed")),
         ("MyContainer.Pump.Samples[2]", "Pump_001", Ok(("Pump_001.Samples".to_owned(), Part::Element(1)))),
-        ("MyContainer.Speed", "Line_001", Err(Detail::InvalidObjectId)),
+        ("MyContainer.Speed", "Line_001", Err(ReferenceError::NoSuchObject)),
         ("Pump_001.Running", "Line_001", whole("Pump_001.Running")),
-        ("me.Speed", "Nowhere", Err(Detail::InvalidObjectId)),
+        ("me.Speed", "Nowhere", Err(ReferenceError::NoSuchObject)),
     ];
     for (definition, context, expected) in cases {
         assert_eq!(name(definition, context), expected, "{definition:?} from {context:?}");
@@ -157,7 +156,7 @@ fn the_galaxy_that_comes_with_the_program_is_valid() {
     let galaxy = Galaxy::built_in().unwrap_or_else(|error| panic!("{error}"));
     assert!(galaxy.wants_host_sensors());
     for reference in ["Tank_001.Level", "Pump_001.Running", "TestMachine_001.Samples[]", "Fast_001.Count"] {
-        galaxy.resolve(reference, "").unwrap_or_else(|detail| panic!("{reference}: {}", detail.text()));
+        galaxy.resolve(reference, "").unwrap_or_else(|error| panic!("{reference}: {error}"));
     }
     assert!(galaxy.summary().contains("sensors of this machine: Host"), "{}", galaxy.summary());
 }
