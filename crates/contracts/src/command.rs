@@ -2,6 +2,9 @@
 
 use crate::v1::{CommandKind, MxCommand, mx_command::Payload};
 
+/// Items that one bulk command may have. The gateway and the worker refuse more.
+pub const MAX_BULK_ITEMS: usize = 20_000;
+
 /// The kind of a command; `None` without a payload (or with one newer than this build).
 pub fn kind(command: &MxCommand) -> Option<CommandKind> {
     Some(match command.payload.as_ref()? {
@@ -39,6 +42,7 @@ pub fn kind(command: &MxCommand) -> Option<CommandKind> {
         Payload::GetWorkerInfo(_) => CommandKind::GetWorkerInfo,
         Payload::DrainEvents(_) => CommandKind::DrainEvents,
         Payload::ShutdownWorker(_) => CommandKind::ShutdownWorker,
+        Payload::InjectFault(_) => CommandKind::InjectFault,
     })
 }
 
@@ -80,7 +84,49 @@ pub fn name(kind: CommandKind) -> &'static str {
         CommandKind::GetWorkerInfo => "GetWorkerInfo",
         CommandKind::DrainEvents => "DrainEvents",
         CommandKind::ShutdownWorker => "ShutdownWorker",
+        CommandKind::InjectFault => "InjectFault",
     }
+}
+
+/// Items of a bulk command; `None` for any other.
+pub fn bulk_len(payload: &Payload) -> Option<usize> {
+    Some(match payload {
+        Payload::AddItemBulk(command) => command.tag_addresses.len(),
+        Payload::AdviseItemBulk(command) => command.item_handles.len(),
+        Payload::RemoveItemBulk(command) => command.item_handles.len(),
+        Payload::UnAdviseItemBulk(command) => command.item_handles.len(),
+        Payload::SubscribeBulk(command) => command.tag_addresses.len(),
+        Payload::UnsubscribeBulk(command) => command.item_handles.len(),
+        Payload::ReadBulk(command) => command.tag_addresses.len(),
+        Payload::WriteBulk(command) => command.entries.len(),
+        Payload::Write2Bulk(command) => command.entries.len(),
+        Payload::WriteSecuredBulk(command) => command.entries.len(),
+        Payload::WriteSecured2Bulk(command) => command.entries.len(),
+        Payload::Register(_)
+        | Payload::Unregister(_)
+        | Payload::AddItem(_)
+        | Payload::AddItem2(_)
+        | Payload::RemoveItem(_)
+        | Payload::AddBufferedItem(_)
+        | Payload::SetBufferedUpdateInterval(_)
+        | Payload::Advise(_)
+        | Payload::UnAdvise(_)
+        | Payload::AdviseSupervisory(_)
+        | Payload::Suspend(_)
+        | Payload::Activate(_)
+        | Payload::Write(_)
+        | Payload::Write2(_)
+        | Payload::WriteSecured(_)
+        | Payload::WriteSecured2(_)
+        | Payload::AuthenticateUser(_)
+        | Payload::ArchestraUserToId(_)
+        | Payload::Ping(_)
+        | Payload::GetSessionState(_)
+        | Payload::GetWorkerInfo(_)
+        | Payload::DrainEvents(_)
+        | Payload::ShutdownWorker(_)
+        | Payload::InjectFault(_) => return None,
+    })
 }
 
 impl From<Payload> for MxCommand {

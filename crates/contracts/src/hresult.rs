@@ -15,6 +15,8 @@ pub const CO_E_NOT_SUPPORTED: i32 = 0x8000_4021_u32.cast_signed();
 pub const REGDB_E_CLASSNOTREG: i32 = 0x8004_0154_u32.cast_signed();
 /// 0x800704DF: already initialized; the worker's answer to a second Register.
 pub const ALREADY_INITIALIZED: i32 = 0x8007_04DF_u32.cast_signed();
+/// 0x800705B4: the worker's answer for a row of ReadBulk whose value did not come in time.
+pub const TIMEOUT: i32 = 0x8007_05B4_u32.cast_signed();
 
 /// True for a success code (S_OK, S_FALSE ...).
 pub fn is_success(hresult: i32) -> bool {
@@ -31,6 +33,7 @@ pub fn name(hresult: i32) -> Option<&'static str> {
         CO_E_NOT_SUPPORTED => Some("CO_E_NOT_SUPPORTED"),
         REGDB_E_CLASSNOTREG => Some("REGDB_E_CLASSNOTREG"),
         ALREADY_INITIALIZED => Some("ERROR_ALREADY_INITIALIZED"),
+        TIMEOUT => Some("ERROR_TIMEOUT"),
         _ => None,
     }
 }

@@ -107,6 +107,8 @@ pub enum PortError {
 pub enum RefusalKind {
     /// Its backend does not do that.
     Unsupported,
+    /// It is malformed.
+    Invalid,
     /// It is larger than a worker takes.
     TooLarge,
     /// It is ending.

@@ -174,6 +174,7 @@ fn answer(reply: CommandReply) -> Answer {
             CommandRefusalCode::RequestIdReused => RefusalKind::RequestIdReused,
             CommandRefusalCode::Cancelled => RefusalKind::Cancelled,
             CommandRefusalCode::ApartmentGone => RefusalKind::ApartmentGone,
+            CommandRefusalCode::Invalid => RefusalKind::Invalid,
         };
         return Err(PortError::Refused { kind, message: refusal.message });
     }

@@ -173,6 +173,7 @@ fn call(backend: &mut dyn MxAccess, book: &mut Book, payload: Payload) -> Option
         Payload::GetWorkerInfo(_)
         | Payload::DrainEvents(_)
         | Payload::ShutdownWorker(_)
+        | Payload::InjectFault(_)
         // Not in any backend yet.
         | Payload::AddBufferedItem(_)
         | Payload::SetBufferedUpdateInterval(_)

@@ -911,8 +911,11 @@ pub struct InvokeRequest {
     /// Goes into the logs and comes back in the reply; made by the gateway when empty.
     #[prost(string, tag = "2")]
     pub correlation_id: ::prost::alloc::string::String,
-    /// Makes a retry safe: the worker remembers the last 1,024 ids with their replies and answers a
-    /// repeated id with the first reply instead of doing the command again. At most 128 characters.
+    /// Makes a retry safe: the worker remembers the last 1,024 ids with their replies (fewer when the
+    /// replies together exceed 64 MiB) and answers a repeated id with the first reply instead of doing the
+    /// command again, also while the first is still at work. Another command under a remembered id is
+    /// refused. Refused and dropped commands are not remembered, as they were not carried out. At most 128
+    /// characters; empty for none.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
     /// Limit of this call; absent for the session's. The command itself is not aborted by it.
@@ -937,7 +940,7 @@ pub struct InvokeReply {
 pub struct MxCommand {
     #[prost(
         oneof = "mx_command::Payload",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 70, 71, 72, 73, 74"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 70, 71, 72, 73, 74, 90"
     )]
     pub payload: ::core::option::Option<mx_command::Payload>,
 }
@@ -1013,6 +1016,8 @@ pub mod mx_command {
         DrainEvents(super::DrainEventsCommand),
         #[prost(message, tag = "74")]
         ShutdownWorker(super::ShutdownWorkerCommand),
+        #[prost(message, tag = "90")]
+        InjectFault(super::InjectFaultCommand),
     }
 }
 /// What came of a command that reached the worker, also when MXAccess refused it.
@@ -1034,7 +1039,7 @@ pub struct MxCommandReply {
     pub diagnostic_text: ::prost::alloc::string::String,
     #[prost(
         oneof = "mx_command_reply::Payload",
-        tags = "10, 12, 13, 15, 20, 21, 26, 27, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 70, 71, 72, 73"
+        tags = "10, 12, 13, 15, 20, 21, 26, 27, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 70, 71, 72, 73, 90"
     )]
     pub payload: ::core::option::Option<mx_command_reply::Payload>,
 }
@@ -1088,44 +1093,58 @@ pub mod mx_command_reply {
         GetWorkerInfo(super::GetWorkerInfoReply),
         #[prost(message, tag = "73")]
         DrainEvents(super::DrainEventsReply),
+        #[prost(message, tag = "90")]
+        InjectFault(super::InjectFaultReply),
     }
 }
-/// LMXProxyServer.Register: the client's name; gives a server handle.
+/// LMXProxyServer.Register(pClientName): connects the session to MXAccess and gives the server handle that
+/// every other call takes. A session has one registration at a time; a second Register fails with
+/// 0x800704DF (ERROR_ALREADY_INITIALIZED). Fails with a COM error where the platform cannot be reached.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterCommand {
+    /// Name of the client as the platform shows it; not empty.
     #[prost(string, tag = "1")]
     pub client_name: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterReply {
+    /// 1 or more.
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
 }
+/// Unregister(hLMXServerHandle): ends the registration with its items and its user ids.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnregisterCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
 }
-/// AddItem: a reference such as "Tank_001.Level", "Tank_001.Samples\[\]" or "Tank_001.Samples\[3\]".
+/// AddItem(hLMXServerHandle, strItemDef): gives an item handle. Succeeds also for a reference that does not
+/// resolve: that is told by the first OnDataChange after Advise, in its status (6 invalid reference, 8 no
+/// such object, 1001 no such attribute, 1003 array without brackets or index out of range).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddItemCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// A reference such as "Tank_001.Level"; "Tank_001.Samples\[\]" for a whole array, "Tank_001.Samples\[3\]" for
+    /// one element, counted from 1.
     #[prost(string, tag = "2")]
     pub item_definition: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddItemReply {
+    /// Scoped to the server handle; MXAccess may use it again after RemoveItem.
     #[prost(sint32, tag = "1")]
     pub item_handle: i32,
 }
-/// AddItem2: a reference relative to a context object.
+/// AddItem2(hLMXServerHandle, strItemDef, strItemContext): as AddItem, relative to a context object.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddItem2Command {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// A reference as in AddItem, or a relative one such as "me.Level" or "MyContainer.Speed".
     #[prost(string, tag = "2")]
     pub item_definition: ::prost::alloc::string::String,
+    /// Tag name of the object that relative references start from.
     #[prost(string, tag = "3")]
     pub item_context: ::prost::alloc::string::String,
 }
@@ -1134,6 +1153,8 @@ pub struct AddItem2Reply {
     #[prost(sint32, tag = "1")]
     pub item_handle: i32,
 }
+/// RemoveItem(hLMXServerHandle, hItem): ends the item handle, and its advise when there is one. Do not
+/// remove an item whose write has not completed: its OnWriteComplete would be lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveItemCommand {
     #[prost(sint32, tag = "1")]
@@ -1141,12 +1162,16 @@ pub struct RemoveItemCommand {
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
 }
+/// AddBufferedItem(hLMXServerHandle, strItemDef, strItemContext): an item whose changes are collected and,
+/// once advised, raised as OnBufferedDataChange at the update interval.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddBufferedItemCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// As in AddItem2.
     #[prost(string, tag = "2")]
     pub item_definition: ::prost::alloc::string::String,
+    /// As in AddItem2; may be empty.
     #[prost(string, tag = "3")]
     pub item_context: ::prost::alloc::string::String,
 }
@@ -1155,14 +1180,18 @@ pub struct AddBufferedItemReply {
     #[prost(sint32, tag = "1")]
     pub item_handle: i32,
 }
+/// SetBufferedUpdateInterval(hLMXServerHandle, lUpdateInterval): for all buffered items of the server handle.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetBufferedUpdateIntervalCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
-    /// Milliseconds; MXAccess is said to round up to the next 100.
+    /// Milliseconds, more than 0; MXAccess is said to round up to the next 100, as the simulator does (which
+    /// starts with 1,000).
     #[prost(sint32, tag = "2")]
     pub update_interval_milliseconds: i32,
 }
+/// Advise(hLMXServerHandle, hItem): starts data changes, first the current value (or an error status), then
+/// changes only. Writes to the item count as the operator's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AdviseCommand {
     #[prost(sint32, tag = "1")]
@@ -1170,6 +1199,7 @@ pub struct AdviseCommand {
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
 }
+/// UnAdvise(hLMXServerHandle, hItem): ends data changes, whichever call started them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnAdviseCommand {
     #[prost(sint32, tag = "1")]
@@ -1177,6 +1207,8 @@ pub struct UnAdviseCommand {
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
 }
+/// AdviseSupervisory(hLMXServerHandle, hItem): as Advise, but writes count as the client's own; no user has to
+/// be logged on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AdviseSupervisoryCommand {
     #[prost(sint32, tag = "1")]
@@ -1184,6 +1216,8 @@ pub struct AdviseSupervisoryCommand {
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
 }
+/// Suspend(hLMXServerHandle, hItem, MxStatus\*): stops the data changes of an advised item until Activate. The
+/// call returns success with category PENDING; that it is done comes as OperationComplete.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SuspendCommand {
     #[prost(sint32, tag = "1")]
@@ -1193,9 +1227,12 @@ pub struct SuspendCommand {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SuspendReply {
+    /// The call's \[out\] MxStatus; the same as the reply's statuses.
     #[prost(message, optional, tag = "1")]
     pub status: ::core::option::Option<MxStatus>,
 }
+/// Activate(hLMXServerHandle, hItem, MxStatus\*): lets a suspended item go on. On one that is not suspended it
+/// returns success at once, without an OperationComplete.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActivateCommand {
     #[prost(sint32, tag = "1")]
@@ -1205,23 +1242,30 @@ pub struct ActivateCommand {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActivateReply {
+    /// The call's \[out\] MxStatus; the same as the reply's statuses.
     #[prost(message, optional, tag = "1")]
     pub status: ::core::option::Option<MxStatus>,
 }
-/// Write: S_OK means queued; the result comes as OnWriteComplete.
+/// Write(hLMXServerHandle, hItem, pItemValue, UserID): S_OK means queued; the result comes as OnWriteComplete
+/// of the item, in the order of its writes. E_INVALIDARG for an item that is not advised, or whose first
+/// OnDataChange has not come yet. In OnWriteComplete: 1012 for an attribute of class Secured Write, 1013 for
+/// Verified Write (use WriteSecured), 1007 for one that cannot be written, 1008 for want of permission,
+/// 19, 20 and 1005 for a value that cannot be converted.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
+    /// Sent with the VARIANT type it names; the platform converts to the attribute's type, text included. An
+    /// array is always written whole.
     #[prost(message, optional, tag = "3")]
     pub value: ::core::option::Option<MxValue>,
-    /// 0 for no user.
+    /// From AuthenticateUser or ArchestrAUserToId; 0 for no user.
     #[prost(sint32, tag = "4")]
     pub user_id: i32,
 }
-/// Write with a time stamp.
+/// Write2(hLMXServerHandle, hItem, pItemValue, pItemTime, UserID): Write with a time stamp.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Write2Command {
     #[prost(sint32, tag = "1")]
@@ -1230,24 +1274,31 @@ pub struct Write2Command {
     pub item_handle: i32,
     #[prost(message, optional, tag = "3")]
     pub value: ::core::option::Option<MxValue>,
+    /// Time of the value: a time (VT_DATE), or text that is one.
     #[prost(message, optional, tag = "4")]
     pub timestamp_value: ::core::option::Option<MxValue>,
     #[prost(sint32, tag = "5")]
     pub user_id: i32,
 }
+/// WriteSecured(hLMXServerHandle, hItem, CurrentUserID, VerifierUserID, pItemValue): for attributes of class
+/// Secured Write (one user; the same id twice will do) and Verified Write (two different users). Queued and
+/// completed as Write; 1016 when the user, 1017 when the verifier has not the right.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteSecuredCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
     #[prost(sint32, tag = "2")]
     pub item_handle: i32,
+    /// Who writes. In the native call both ids stand before the value.
     #[prost(sint32, tag = "3")]
     pub current_user_id: i32,
+    /// Who confirms it.
     #[prost(sint32, tag = "4")]
     pub verifier_user_id: i32,
     #[prost(message, optional, tag = "5")]
     pub value: ::core::option::Option<MxValue>,
 }
+/// WriteSecured2(..., pItemValue, pItemTime): WriteSecured with a time stamp.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteSecured2Command {
     #[prost(sint32, tag = "1")]
@@ -1260,9 +1311,12 @@ pub struct WriteSecured2Command {
     pub verifier_user_id: i32,
     #[prost(message, optional, tag = "5")]
     pub value: ::core::option::Option<MxValue>,
+    /// As in Write2.
     #[prost(message, optional, tag = "6")]
     pub timestamp_value: ::core::option::Option<MxValue>,
 }
+/// AuthenticateUser(hLMXServerHandle, VerifyUser, VerifyUserPsw): checks a password and gives a user id. With
+/// galaxy security off, any name and password give an id: then success proves nothing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthenticateUserCommand {
     #[prost(sint32, tag = "1")]
@@ -1270,43 +1324,52 @@ pub struct AuthenticateUserCommand {
     /// "domain\user" with operating system security, the plain name with galaxy security.
     #[prost(string, tag = "2")]
     pub user_name: ::prost::alloc::string::String,
+    /// Never logged or stored.
     #[prost(string, tag = "3")]
     pub password: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthenticateUserReply {
-    /// 0 when refused.
+    /// Scoped to the server handle: it ends with Unregister. 0 when refused, with an HRESULT of S_OK.
     #[prost(sint32, tag = "1")]
     pub user_id: i32,
 }
+/// ArchestrAUserToId(hLMXServerHandle, UserIdGuid): the id of a galaxy user, without a password.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ArchestraUserToIdCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// GUID of the user in the galaxy, with or without braces.
     #[prost(string, tag = "2")]
     pub user_guid: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ArchestraUserToIdReply {
+    /// Scoped to the server handle; 0 when there is no such user.
     #[prost(sint32, tag = "1")]
     pub user_id: i32,
 }
+/// AddItem for each tag.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddItemBulkCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// References as in AddItem.
     #[prost(string, repeated, tag = "2")]
     pub tag_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// Advise or AdviseSupervisory for each handle.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AdviseItemBulkCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
     #[prost(sint32, repeated, tag = "2")]
     pub item_handles: ::prost::alloc::vec::Vec<i32>,
+    /// True for AdviseSupervisory.
     #[prost(bool, tag = "3")]
     pub supervisory: bool,
 }
+/// RemoveItem for each handle.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveItemBulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1314,6 +1377,7 @@ pub struct RemoveItemBulkCommand {
     #[prost(sint32, repeated, tag = "2")]
     pub item_handles: ::prost::alloc::vec::Vec<i32>,
 }
+/// UnAdvise for each handle.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnAdviseItemBulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1321,17 +1385,18 @@ pub struct UnAdviseItemBulkCommand {
     #[prost(sint32, repeated, tag = "2")]
     pub item_handles: ::prost::alloc::vec::Vec<i32>,
 }
-/// AddItem and Advise for each tag.
+/// AddItem and Advise (or AdviseSupervisory) for each tag. Where Advise fails, the item is removed again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeBulkCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
     #[prost(string, repeated, tag = "2")]
     pub tag_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// True for AdviseSupervisory.
     #[prost(bool, tag = "3")]
     pub supervisory: bool,
 }
-/// UnAdvise and RemoveItem for each handle.
+/// UnAdvise (where advised) and RemoveItem for each handle.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnsubscribeBulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1341,6 +1406,7 @@ pub struct UnsubscribeBulkCommand {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BulkSubscribeReply {
+    /// One row for each tag or handle of the command, in its order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<SubscribeResult>,
 }
@@ -1348,31 +1414,40 @@ pub struct BulkSubscribeReply {
 pub struct SubscribeResult {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
+    /// The tag of the command; for handles, the definition the item was added with, when there is such an item.
     #[prost(string, tag = "2")]
     pub tag_address: ::prost::alloc::string::String,
+    /// 0 when no item was made.
     #[prost(sint32, tag = "3")]
     pub item_handle: i32,
+    /// True when every call of the row succeeded.
     #[prost(bool, tag = "4")]
     pub was_successful: bool,
+    /// Of the call that failed; 0 when none did.
     #[prost(sint32, tag = "5")]
     pub hresult: i32,
+    /// For people; empty when nothing failed.
     #[prost(string, tag = "6")]
     pub error_message: ::prost::alloc::string::String,
 }
-/// Current values: from the last OnDataChange when the tag is advised in this session, otherwise by a
-/// temporary subscription that leaves no trace.
+/// Current values. MXAccess has no read: where the tag is added and advised in this session, the row is its last
+/// OnDataChange (or its first, when that is still to come) and the subscription is not touched; otherwise the
+/// worker adds and advises the tag, waits for the first OnDataChange, and removes it again without a trace in
+/// the session's events and handles. All tags wait together.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadBulkCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,
     #[prost(string, repeated, tag = "2")]
     pub tag_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// How long to wait for first values; 0 for the worker's default.
+    /// How long to wait for first values, in milliseconds: 0 for the worker's default of 5,000; at most 60,000,
+    /// more is taken as that.
     #[prost(uint32, tag = "3")]
     pub timeout_milliseconds: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReadBulkReply {
+    /// One row for each tag, in the command's order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<ReadResult>,
 }
@@ -1380,19 +1455,27 @@ pub struct ReadBulkReply {
 pub struct ReadResult {
     #[prost(string, tag = "1")]
     pub tag_address: ::prost::alloc::string::String,
+    /// True when a value came and none of its statuses is a failure.
     #[prost(bool, tag = "2")]
     pub was_successful: bool,
+    /// True when the value was there already, from the session's own subscription.
     #[prost(bool, tag = "3")]
     pub was_cached: bool,
+    /// Of the call that failed; 0x800705B4 (ERROR_TIMEOUT, the worker's own) when no value came in time; 0 when an
+    /// OnDataChange came, whatever its status.
     #[prost(sint32, tag = "4")]
     pub hresult: i32,
+    /// For people; empty when nothing failed.
     #[prost(string, tag = "5")]
     pub error_message: ::prost::alloc::string::String,
+    /// The OnDataChange; absent when none came.
     #[prost(message, optional, tag = "6")]
     pub data: ::core::option::Option<OnDataChange>,
+    /// The statuses of that OnDataChange.
     #[prost(message, repeated, tag = "7")]
     pub statuses: ::prost::alloc::vec::Vec<MxStatus>,
 }
+/// Write for each entry.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteBulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1404,11 +1487,13 @@ pub struct WriteBulkCommand {
 pub struct WriteEntry {
     #[prost(sint32, tag = "1")]
     pub item_handle: i32,
+    /// As in Write.
     #[prost(message, optional, tag = "2")]
     pub value: ::core::option::Option<MxValue>,
     #[prost(sint32, tag = "3")]
     pub user_id: i32,
 }
+/// Write2 for each entry.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Write2BulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1422,11 +1507,13 @@ pub struct Write2Entry {
     pub item_handle: i32,
     #[prost(message, optional, tag = "2")]
     pub value: ::core::option::Option<MxValue>,
+    /// As in Write2.
     #[prost(message, optional, tag = "3")]
     pub timestamp_value: ::core::option::Option<MxValue>,
     #[prost(sint32, tag = "4")]
     pub user_id: i32,
 }
+/// WriteSecured for each entry.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteSecuredBulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1445,6 +1532,7 @@ pub struct WriteSecuredEntry {
     #[prost(message, optional, tag = "4")]
     pub value: ::core::option::Option<MxValue>,
 }
+/// WriteSecured2 for each entry.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteSecured2BulkCommand {
     #[prost(sint32, tag = "1")]
@@ -1462,11 +1550,13 @@ pub struct WriteSecured2Entry {
     pub verifier_user_id: i32,
     #[prost(message, optional, tag = "4")]
     pub value: ::core::option::Option<MxValue>,
+    /// As in Write2.
     #[prost(message, optional, tag = "5")]
     pub timestamp_value: ::core::option::Option<MxValue>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BulkWriteReply {
+    /// One row for each entry, in the command's order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<BulkWriteResult>,
 }
@@ -1477,14 +1567,17 @@ pub struct BulkWriteResult {
     /// True when MXAccess took the write; its result still comes as OnWriteComplete.
     #[prost(bool, tag = "2")]
     pub was_successful: bool,
+    /// Of the call; 0 is S_OK.
     #[prost(sint32, tag = "3")]
     pub hresult: i32,
+    /// For people; empty when nothing failed.
     #[prost(string, tag = "4")]
     pub error_message: ::prost::alloc::string::String,
 }
 /// Through the apartment and back: shows that MXAccess's thread answers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PingCommand {
+    /// Comes back in the reply.
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
 }
@@ -1493,12 +1586,14 @@ pub struct PingReply {
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
 }
+/// What is registered, added and advised, as the results of the session's calls told.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSessionStateCommand {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetSessionStateReply {
     #[prost(enumeration = "SessionState", tag = "1")]
     pub state: i32,
+    /// In the order of the handles.
     #[prost(message, repeated, tag = "2")]
     pub registrations: ::prost::alloc::vec::Vec<RegistrationState>,
 }
@@ -1508,6 +1603,7 @@ pub struct RegistrationState {
     pub server_handle: i32,
     #[prost(string, tag = "2")]
     pub client_name: ::prost::alloc::string::String,
+    /// In the order of the handles.
     #[prost(message, repeated, tag = "3")]
     pub items: ::prost::alloc::vec::Vec<ItemState>,
 }
@@ -1521,11 +1617,14 @@ pub struct ItemState {
     pub item_context: ::prost::alloc::string::String,
     #[prost(enumeration = "AdviseState", tag = "4")]
     pub advise: i32,
+    /// Added with AddBufferedItem.
     #[prost(bool, tag = "5")]
     pub buffered: bool,
+    /// Suspend was called last, not Activate.
     #[prost(bool, tag = "6")]
     pub suspended: bool,
 }
+/// The worker process, its journal and the COM server it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetWorkerInfoCommand {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1536,12 +1635,16 @@ pub struct GetWorkerInfoReply {
     pub worker_version: ::prost::alloc::string::String,
     #[prost(uint32, tag = "3")]
     pub worker_protocol_version: u32,
+    /// "simulator" or "lmxproxy".
     #[prost(string, tag = "4")]
     pub backend_name: ::prost::alloc::string::String,
+    /// Random for each worker process; with a sequence it makes a resume position.
     #[prost(fixed64, tag = "5")]
     pub epoch: u64,
+    /// Of the last event raised; 0 before the first.
     #[prost(uint64, tag = "6")]
     pub newest_sequence: u64,
+    /// Of the oldest event kept; 0 when none is.
     #[prost(uint64, tag = "7")]
     pub journal_oldest_sequence: u64,
     /// Identity of the COM server; of the simulator, its own.
@@ -1566,12 +1669,99 @@ pub struct DrainEventsCommand {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DrainEventsReply {
+    /// The oldest events kept, oldest first, as many as fit in half a frame.
     #[prost(message, repeated, tag = "1")]
     pub events: ::prost::alloc::vec::Vec<MxEvent>,
 }
 /// Orderly end of the worker; the session closes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShutdownWorkerCommand {}
+/// Makes the simulator misbehave, for tests of clients. Without a fault it only tells the count. A fault is
+/// over when its numbers say so, or when it is sent again with zero.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InjectFaultCommand {
+    #[prost(oneof = "inject_fault_command::Fault", tags = "1, 2, 3, 4, 5, 6")]
+    pub fault: ::core::option::Option<inject_fault_command::Fault>,
+}
+/// Nested message and enum types in `InjectFaultCommand`.
+pub mod inject_fault_command {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Fault {
+        #[prost(message, tag = "1")]
+        RefuseRegister(super::RefuseRegisterFault),
+        #[prost(message, tag = "2")]
+        SlowCommand(super::SlowCommandFault),
+        #[prost(message, tag = "3")]
+        HangApartment(super::HangApartmentFault),
+        #[prost(message, tag = "4")]
+        Crash(super::CrashFault),
+        #[prost(message, tag = "5")]
+        EventStorm(super::EventStormFault),
+        #[prost(message, tag = "6")]
+        EngineOffScan(super::EngineOffScanFault),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InjectFaultReply {
+    /// Writes that the simulator carried out since the worker started: those whose OnWriteComplete is (or would
+    /// have been) a success.
+    #[prost(uint64, tag = "1")]
+    pub executed_write_count: u64,
+}
+/// The next calls of Register fail, as when the platform cannot be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseRegisterFault {
+    /// How many; 0 ends it.
+    #[prost(uint32, tag = "1")]
+    pub times: u32,
+    /// HRESULT to fail with, negative; otherwise 0x80004005 (E_FAIL).
+    #[prost(sint32, tag = "2")]
+    pub hresult: i32,
+}
+/// Commands of a kind hold the apartment this long before they begin.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SlowCommandFault {
+    #[prost(enumeration = "CommandKind", tag = "1")]
+    pub kind: i32,
+    /// At most an hour; zero ends it.
+    #[prost(message, optional, tag = "2")]
+    pub delay: ::core::option::Option<::prost_types::Duration>,
+}
+/// The apartment does not answer, from after this command's reply on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HangApartmentFault {
+    /// At most an hour.
+    #[prost(message, optional, tag = "1")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+/// The worker process ends at once, without a reply and without taking anything down.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CrashFault {
+    /// Not now, but when the next command of this kind begins; unspecified for now.
+    #[prost(enumeration = "CommandKind", tag = "1")]
+    pub on_kind: i32,
+}
+/// Data changes of every advised item of a tag, as fast as is asked for. The value is the tag's own.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventStormFault {
+    /// Reference of a tag, as the item was added.
+    #[prost(string, tag = "1")]
+    pub tag_address: ::prost::alloc::string::String,
+    /// From 1 to 1,000,000.
+    #[prost(uint32, tag = "2")]
+    pub events_per_second: u32,
+    /// At most an hour; zero ends the storm.
+    #[prost(message, optional, tag = "3")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+/// The engine of the whole galaxy goes off scan: items turn to bad quality with a communication error, a
+/// ScanState probe to false, writes complete with a communication error.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineOffScanFault {
+    /// False: back on scan.
+    #[prost(bool, tag = "1")]
+    pub is_off_scan: bool,
+}
 /// Every command that Invoke takes. The number of a kind is also the field number of its payload
 /// in MxCommand and MxCommandReply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1615,6 +1805,8 @@ pub enum CommandKind {
     GetWorkerInfo = 72,
     DrainEvents = 73,
     ShutdownWorker = 74,
+    /// Only the simulator takes it; every other backend refuses it as not supported.
+    InjectFault = 90,
 }
 impl CommandKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1660,6 +1852,7 @@ impl CommandKind {
             Self::GetWorkerInfo => "COMMAND_KIND_GET_WORKER_INFO",
             Self::DrainEvents => "COMMAND_KIND_DRAIN_EVENTS",
             Self::ShutdownWorker => "COMMAND_KIND_SHUTDOWN_WORKER",
+            Self::InjectFault => "COMMAND_KIND_INJECT_FAULT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1702,15 +1895,20 @@ impl CommandKind {
             "COMMAND_KIND_GET_WORKER_INFO" => Some(Self::GetWorkerInfo),
             "COMMAND_KIND_DRAIN_EVENTS" => Some(Self::DrainEvents),
             "COMMAND_KIND_SHUTDOWN_WORKER" => Some(Self::ShutdownWorker),
+            "COMMAND_KIND_INJECT_FAULT" => Some(Self::InjectFault),
             _ => None,
         }
     }
 }
+/// Which call advised an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum AdviseState {
+    /// Not advised.
     None = 0,
+    /// Advise.
     Advised = 1,
+    /// AdviseSupervisory.
     Supervisory = 2,
 }
 impl AdviseState {

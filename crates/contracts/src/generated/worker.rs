@@ -162,6 +162,7 @@ pub struct StartEvents {
 pub struct Command {
     #[prost(message, optional, tag = "1")]
     pub command: ::core::option::Option<crate::v1::MxCommand>,
+    /// See mxgateway.v1.InvokeRequest.request_id.
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
@@ -250,6 +251,8 @@ pub enum CommandRefusalCode {
     /// Cancelled before it began.
     Cancelled = 4,
     ApartmentGone = 5,
+    /// The command is malformed, such as a bulk command of too many items; nothing of it was done.
+    Invalid = 6,
 }
 impl CommandRefusalCode {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -264,6 +267,7 @@ impl CommandRefusalCode {
             Self::RequestIdReused => "COMMAND_REFUSAL_CODE_REQUEST_ID_REUSED",
             Self::Cancelled => "COMMAND_REFUSAL_CODE_CANCELLED",
             Self::ApartmentGone => "COMMAND_REFUSAL_CODE_APARTMENT_GONE",
+            Self::Invalid => "COMMAND_REFUSAL_CODE_INVALID",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -275,6 +279,7 @@ impl CommandRefusalCode {
             "COMMAND_REFUSAL_CODE_REQUEST_ID_REUSED" => Some(Self::RequestIdReused),
             "COMMAND_REFUSAL_CODE_CANCELLED" => Some(Self::Cancelled),
             "COMMAND_REFUSAL_CODE_APARTMENT_GONE" => Some(Self::ApartmentGone),
+            "COMMAND_REFUSAL_CODE_INVALID" => Some(Self::Invalid),
             _ => None,
         }
     }

@@ -89,6 +89,7 @@ pub(super) fn invoke(error: &InvokeError, session_id: SessionId, command: &str) 
             RefusalKind::TooLarge => {
                 ErrorCode::MessageTooLarge.status(format!("{text} (workers.max_frame_bytes)"), &subject)
             }
+            RefusalKind::Invalid => ErrorCode::InvalidRequest.status(text, &subject),
             RefusalKind::Unsupported => ErrorCode::NotSupported.status(text, &subject),
             RefusalKind::ShuttingDown => ErrorCode::SessionClosed.status(text, &subject),
             RefusalKind::RequestIdReused => ErrorCode::RequestIdReused.status(text, &subject),
