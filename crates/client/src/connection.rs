@@ -88,6 +88,13 @@ impl Client {
         Ok(Self { grpc, options: Arc::new(options) })
     }
 
+    /// The same gateway over the same connection, with another limit for each call.
+    #[must_use]
+    pub fn with_call_timeout(&self, call_timeout: Duration) -> Self {
+        let options = ClientOptions { call_timeout, ..ClientOptions::clone(&self.options) };
+        Self { grpc: self.grpc(), options: Arc::new(options) }
+    }
+
     /// URL of the gateway.
     pub fn endpoint(&self) -> &str {
         &self.options.endpoint

@@ -1,6 +1,7 @@
 //! Rust client of MxGateway.
 //!
-//! [`Client`] opens sessions, [`SessionClient`] carries out MXAccess commands in one, [`EventStream`]
+//! [`Client`] opens sessions, [`SessionClient`] carries out MXAccess commands in one (each once, also over a
+//! lost connection: [`SessionClient::retrying`]), [`EventStream`]
 //! delivers a session's events and reconnects and resumes by itself, [`Watch`] follows the values of some
 //! tags for as long as it is wanted, through gateway restarts and new sessions.
 //!
@@ -26,6 +27,7 @@ mod cursor;
 mod error;
 mod events;
 mod reconnect;
+mod retry;
 mod session;
 mod watch;
 
@@ -35,5 +37,5 @@ pub use error::{ClientError, GatewayError};
 pub use events::{EventOptions, EventStream, StreamUpdate};
 pub use mxgateway_contracts as contracts;
 pub use reconnect::ReconnectPolicy;
-pub use session::{InvokeOptions, OpenOptions, SessionClient};
+pub use session::{InvokeOptions, OpenOptions, SecuredUsers, SessionClient};
 pub use watch::{Watch, WatchOptions, WatchUpdate};

@@ -1,6 +1,11 @@
-//! One session: MXAccess commands as typed calls, and the raw call for everything else.
+//! One session: the raw call for any command, and how typed commands are sent. The commands themselves are
+//! in the files below: single calls of MXAccess, bulk commands, control of the worker.
 
-use std::time::Duration;
+mod bulk;
+mod commands;
+mod control;
+
+use std::time::{Duration, Instant};
 
 use mxgateway_contracts::command::kind;
 use mxgateway_contracts::hresult;
@@ -8,17 +13,29 @@ use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1::{
-    AddItem2Command, AddItemCommand, AdviseCommand, AdviseSupervisoryCommand, CloseSessionReply,
-    CloseSessionRequest, CommandKind, GetSessionStateCommand, GetSessionStateReply, GetWorkerInfoCommand,
-    GetWorkerInfoReply, InvokeReply, InvokeRequest, ItemReference, MxCommand, MxCommandReply, MxValue,
-    OpenSessionReply, OpenSessionRequest, PingCommand, RegisterCommand, RemoveItemCommand, UnAdviseCommand,
-    UnregisterCommand, Write2Command, WriteCommand,
+    CloseSessionReply, CloseSessionRequest, CommandKind, InvokeReply, InvokeRequest, MxCommand,
+    MxCommandReply, OpenSessionReply, OpenSessionRequest,
 };
 
 use crate::connection::Client;
 use crate::cursor::ProtocolViolation;
 use crate::error::ClientError;
 use crate::events::{EventOptions, EventStream};
+use crate::reconnect::dice;
+use crate::retry::{Attempts, Next, new_request_id};
+
+pub use commands::SecuredUsers;
+
+/// Takes the reply of this command out of a payload.
+macro_rules! only {
+    ($($variant:ident)|+) => {
+        |payload| {
+            use mxgateway_contracts::v1::mx_command_reply::Payload;
+            if let $(Payload::$variant(reply))|+ = payload { Some(reply) } else { None }
+        }
+    };
+}
+use only;
 
 /// How much longer than the gateway a client waits for a command, so that the gateway's own answer to a
 /// slow command arrives first.
@@ -68,15 +85,20 @@ pub struct SessionClient {
     client: Client,
     id: String,
     opened: Option<OpenSessionReply>,
+    /// What goes along with typed commands.
+    options: InvokeOptions,
+    /// How long typed commands are repeated; `None` for not at all.
+    retry_limit: Option<Duration>,
 }
 
 impl SessionClient {
     pub(crate) fn opened(client: Client, reply: OpenSessionReply) -> Self {
-        Self { client, id: reply.session_id.clone(), opened: Some(reply) }
+        let id = reply.session_id.clone();
+        Self { opened: Some(reply), ..Self::known(client, id) }
     }
 
     pub(crate) fn known(client: Client, id: String) -> Self {
-        Self { client, id, opened: None }
+        Self { client, id, opened: None, options: InvokeOptions::default(), retry_limit: None }
     }
 
     /// The session's id.
@@ -105,137 +127,28 @@ impl SessionClient {
         EventStream::new(self.client.clone(), self.id.clone(), options)
     }
 
-    /// `Register`: gives the server handle.
+    /// The same session; typed commands of this handle go with these options. A request id stands for one
+    /// command, so a handle with one is for one command: the same command again gets the first reply, and
+    /// another one is refused with `REQUEST_ID_REUSED`.
     ///
-    /// # Errors
-    /// As for every typed command: [`ClientError::MxAccess`] for a failed HRESULT, otherwise a refusal of
-    /// the gateway or a transport failure.
-    pub async fn register(&self, client_name: &str) -> Result<i32, ClientError> {
-        let payload = Payload::Register(RegisterCommand { client_name: client_name.to_owned() });
-        match self.command(payload).await?.payload {
-            Some(ReplyPayload::Register(reply)) => Ok(reply.server_handle),
-            _ => Err(incomplete("Register")),
-        }
+    /// ```no_run
+    /// # use mxgateway_client::{ClientError, InvokeOptions, SessionClient};
+    /// # use mxgateway_client::contracts::v1::ItemReference;
+    /// # async fn example(session: SessionClient, item: ItemReference) -> Result<(), ClientError> {
+    /// let once = InvokeOptions { request_id: "order-4711".into(), ..InvokeOptions::default() };
+    /// session.with(once).write(item, 42.5.into(), 0).await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: InvokeOptions) -> Self {
+        Self { options, ..self.clone() }
     }
 
-    /// `Unregister`.
-    pub async fn unregister(&self, server_handle: i32) -> Result<(), ClientError> {
-        self.command(Payload::Unregister(UnregisterCommand { server_handle })).await?;
-        Ok(())
-    }
-
-    /// `AddItem`. Succeeds for a reference that does not resolve, too: that shows in the first
-    /// `OnDataChange`.
-    pub async fn add_item(&self, server_handle: i32, definition: &str) -> Result<ItemReference, ClientError> {
-        let item_definition = definition.to_owned();
-        match self.command(Payload::AddItem(AddItemCommand { server_handle, item_definition })).await?.payload
-        {
-            Some(ReplyPayload::AddItem(reply)) => {
-                Ok(ItemReference { server_handle, item_handle: reply.item_handle })
-            }
-            _ => Err(incomplete("AddItem")),
-        }
-    }
-
-    /// `AddItem2`: a reference relative to a context object.
-    pub async fn add_item2(
-        &self,
-        server_handle: i32,
-        definition: &str,
-        context: &str,
-    ) -> Result<ItemReference, ClientError> {
-        let payload = Payload::AddItem2(AddItem2Command {
-            server_handle,
-            item_definition: definition.to_owned(),
-            item_context: context.to_owned(),
-        });
-        match self.command(payload).await?.payload {
-            Some(ReplyPayload::AddItem2(reply)) => {
-                Ok(ItemReference { server_handle, item_handle: reply.item_handle })
-            }
-            _ => Err(incomplete("AddItem2")),
-        }
-    }
-
-    /// `RemoveItem`.
-    pub async fn remove_item(&self, item: ItemReference) -> Result<(), ClientError> {
-        let ItemReference { server_handle, item_handle } = item;
-        self.command(Payload::RemoveItem(RemoveItemCommand { server_handle, item_handle })).await?;
-        Ok(())
-    }
-
-    /// `Advise`: values of the item arrive as `OnDataChange` from now on.
-    pub async fn advise(&self, item: ItemReference) -> Result<(), ClientError> {
-        let ItemReference { server_handle, item_handle } = item;
-        self.command(Payload::Advise(AdviseCommand { server_handle, item_handle })).await?;
-        Ok(())
-    }
-
-    /// `AdviseSupervisory`.
-    pub async fn advise_supervisory(&self, item: ItemReference) -> Result<(), ClientError> {
-        let ItemReference { server_handle, item_handle } = item;
-        self.command(Payload::AdviseSupervisory(AdviseSupervisoryCommand { server_handle, item_handle }))
-            .await?;
-        Ok(())
-    }
-
-    /// `UnAdvise`: ends either kind of advise.
-    pub async fn un_advise(&self, item: ItemReference) -> Result<(), ClientError> {
-        let ItemReference { server_handle, item_handle } = item;
-        self.command(Payload::UnAdvise(UnAdviseCommand { server_handle, item_handle })).await?;
-        Ok(())
-    }
-
-    /// `Write`. Success means queued: the result comes as `OnWriteComplete` of the same item.
-    /// `user_id` 0 is no user.
-    pub async fn write(&self, item: ItemReference, value: MxValue, user_id: i32) -> Result<(), ClientError> {
-        let ItemReference { server_handle, item_handle } = item;
-        let value = Some(value);
-        self.command(Payload::Write(WriteCommand { server_handle, item_handle, value, user_id })).await?;
-        Ok(())
-    }
-
-    /// `Write2`: a write with a time stamp.
-    pub async fn write2(
-        &self,
-        item: ItemReference,
-        value: MxValue,
-        timestamp: MxValue,
-        user_id: i32,
-    ) -> Result<(), ClientError> {
-        self.command(Payload::Write2(Write2Command {
-            server_handle: item.server_handle,
-            item_handle: item.item_handle,
-            value: Some(value),
-            timestamp_value: Some(timestamp),
-            user_id,
-        }))
-        .await?;
-        Ok(())
-    }
-
-    /// Through the apartment and back; gives the message back.
-    pub async fn ping(&self, message: &str) -> Result<String, ClientError> {
-        match self.command(Payload::Ping(PingCommand { message: message.to_owned() })).await?.payload {
-            Some(ReplyPayload::Ping(reply)) => Ok(reply.message),
-            _ => Err(incomplete("Ping")),
-        }
-    }
-
-    /// Who the worker is and how its journal stands.
-    pub async fn worker_info(&self) -> Result<GetWorkerInfoReply, ClientError> {
-        match self.command(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await?.payload {
-            Some(ReplyPayload::GetWorkerInfo(reply)) => Ok(reply),
-            _ => Err(incomplete("GetWorkerInfo")),
-        }
-    }
-
-    /// The registrations and items of the session.
-    pub async fn session_state(&self) -> Result<GetSessionStateReply, ClientError> {
-        match self.command(Payload::GetSessionState(GetSessionStateCommand {})).await?.payload {
-            Some(ReplyPayload::GetSessionState(reply)) => Ok(reply),
-            _ => Err(incomplete("GetSessionState")),
-        }
+    /// The same session; each typed command of this handle gets a request id of its own and is repeated over
+    /// lost connections for up to `limit`, as [`SessionClient::invoke_retrying`] does it.
+    #[must_use]
+    pub fn retrying(&self, limit: Duration) -> Self {
+        Self { retry_limit: Some(limit), ..self.clone() }
     }
 
     /// Any command; the reply comes back untouched, also when MXAccess refused.
@@ -260,6 +173,49 @@ impl SessionClient {
         self.client.call("Invoke", limit + ANSWER_GRACE, Box::pin(grpc.invoke(request))).await
     }
 
+    /// Any command, done once however often the connection is lost: sent with a request id (one is made when
+    /// the options have none) and repeated with the same id until an answer came or `limit` is over. The
+    /// worker remembers the last 1,024 ids with their replies, so a repeated one never acts twice;
+    /// [`InvokeReply::repeated_request`] tells a remembered reply.
+    ///
+    /// Repeated are calls that did not reach the gateway, were cut, or were not answered in time, and
+    /// refusals that pass (`WORKER_UNAVAILABLE`, `PENDING_COMMAND_LIMIT`, a stopping gateway), with growing,
+    /// jittered pauses or the delay that the gateway asks for. `options.timeout` limits one attempt.
+    ///
+    /// # Errors
+    /// The first answer that repeating does not change, or the last failure when `limit` is over. After
+    /// `OUTCOME_UNKNOWN` and after a transport failure whether the command was carried out is not known.
+    pub async fn invoke_retrying(
+        &self,
+        command: MxCommand,
+        mut options: InvokeOptions,
+        limit: Duration,
+    ) -> Result<InvokeReply, ClientError> {
+        if options.request_id.is_empty() {
+            options.request_id = new_request_id();
+        }
+        let most = options.timeout.unwrap_or(self.client.options().call_timeout);
+        let mut attempts = Attempts::new(Instant::now(), limit);
+        loop {
+            let timeout = Some(most.min(attempts.left(Instant::now())));
+            let error = match self.invoke(command.clone(), InvokeOptions { timeout, ..options.clone() }).await
+            {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            match attempts.failed(&error, Instant::now(), dice()) {
+                Next::After(delay) => {
+                    tracing::debug!(
+                        session_id = %self.id, request_id = %options.request_id, error = %error,
+                        "Command is repeated"
+                    );
+                    tokio::time::sleep(delay).await;
+                }
+                Next::Stop => return Err(error),
+            }
+        }
+    }
+
     /// Ends the session and its worker. Closing a closed session is no error.
     ///
     /// # Errors
@@ -272,11 +228,31 @@ impl SessionClient {
             .await
     }
 
+    /// A typed command whose reply says nothing but that it went well.
+    async fn done(&self, payload: Payload) -> Result<(), ClientError> {
+        self.command(payload).await.map(drop)
+    }
+
+    /// A typed command; `pick` takes its reply out of the payload.
+    async fn ask<T>(
+        &self,
+        payload: Payload,
+        pick: impl FnOnce(ReplyPayload) -> Option<T>,
+    ) -> Result<T, ClientError> {
+        let reply = self.command(payload).await?;
+        reply.payload.and_then(pick).ok_or_else(incomplete)
+    }
+
     async fn command(&self, payload: Payload) -> Result<MxCommandReply, ClientError> {
         let command = MxCommand::from(payload);
         let kind = kind(&command).unwrap_or(CommandKind::Unspecified);
-        let reply = self.invoke(command, InvokeOptions::default()).await?;
-        let reply = reply.reply.ok_or_else(|| incomplete("Invoke"))?;
+        let options = self.options.clone();
+        let reply = match self.retry_limit {
+            None => self.invoke(command, options).await?,
+            // Boxed because the loop is large and few need it.
+            Some(limit) => Box::pin(self.invoke_retrying(command, options, limit)).await?,
+        };
+        let reply = reply.reply.ok_or_else(incomplete)?;
         if hresult::is_success(reply.hresult) {
             return Ok(reply);
         }
@@ -289,6 +265,6 @@ impl SessionClient {
     }
 }
 
-fn incomplete(call: &'static str) -> ClientError {
-    ProtocolViolation::IncompleteReply { call }.into()
+fn incomplete() -> ClientError {
+    ProtocolViolation::IncompleteReply { call: "Invoke" }.into()
 }

@@ -63,6 +63,15 @@ pub(crate) struct State {
     pub(crate) stream_requests: Vec<StreamEventsRequest>,
     /// What clients asked to be done.
     pub(crate) invokes: Vec<InvokeRequest>,
+    /// Replies to commands to come, before the session's own.
+    pub(crate) replies: VecDeque<MxCommandReply>,
+    /// So many commands are carried out and not answered.
+    pub(crate) unanswered: u32,
+    /// Told of each of them.
+    pub(crate) swallowed: Arc<Notify>,
+    /// Replies by request id, and how many commands were carried out under one.
+    remembered: HashMap<String, MxCommandReply>,
+    pub(crate) carried_out: u32,
     /// Ids of the sessions that were closed by a client.
     pub(crate) closed: Vec<String>,
     /// Told of each of them.
@@ -81,6 +90,24 @@ struct Session {
 }
 
 impl State {
+    fn invoke(&mut self, request: InvokeRequest) -> Result<InvokeReply, Status> {
+        self.invokes.push(request.clone());
+        let session =
+            self.sessions.get_mut(&request.session_id).ok_or_else(|| unknown(&request.session_id))?;
+        let first = self.remembered.get(&request.request_id).filter(|_| !request.request_id.is_empty());
+        let repeated_request = first.is_some();
+        let reply = match first.cloned().or_else(|| self.replies.pop_front()) {
+            Some(reply) => reply,
+            None => session.execute(request.command.and_then(|command| command.payload))?,
+        };
+        if !repeated_request {
+            self.carried_out += 1;
+            self.remembered.insert(request.request_id, reply.clone());
+        }
+        let session_id = request.session_id;
+        Ok(InvokeReply { session_id, reply: Some(reply), repeated_request, ..InvokeReply::default() })
+    }
+
     /// Makes the worker of every session fail.
     pub(crate) fn fault_sessions(&mut self) {
         for (_, session) in self.sessions.drain() {
@@ -196,16 +223,18 @@ impl MxGateway for Script {
 
     async fn invoke(&self, request: Request<InvokeRequest>) -> Answer<InvokeReply> {
         let request = request.into_inner();
-        let mut state = self.state();
-        state.invokes.push(request.clone());
-        let session =
-            state.sessions.get_mut(&request.session_id).ok_or_else(|| unknown(&request.session_id))?;
-        let reply = session.execute(request.command.and_then(|command| command.payload))?;
-        Ok(Response::new(InvokeReply {
-            session_id: request.session_id,
-            reply: Some(reply),
-            ..InvokeReply::default()
-        }))
+        let (answer, swallowed) = {
+            let mut state = self.state();
+            let answer = state.invoke(request)?;
+            let swallow = state.unanswered > 0;
+            state.unanswered = state.unanswered.saturating_sub(1);
+            (answer, swallow.then(|| Arc::clone(&state.swallowed)))
+        };
+        if let Some(swallowed) = swallowed {
+            swallowed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Ok(Response::new(answer))
     }
 
     type StreamEventsStream = Items<EncodedStreamItem>;

@@ -5,7 +5,9 @@
 mod gateway;
 
 mod calls;
+mod commands;
 mod events;
+mod retrying;
 mod watch;
 
 use std::future::Future;
