@@ -79,8 +79,8 @@ error_codes! {
     MessageTooLarge => "MESSAGE_TOO_LARGE", ResourceExhausted, 413;
     /// The command did not answer in time; it is not undone and may still be carried out.
     CommandTimeout => "COMMAND_TIMEOUT", DeadlineExceeded, 504;
-    /// The request id was used before with another command.
-    RequestIdReused => "REQUEST_ID_REUSED", InvalidArgument, 400;
+    /// The request id belongs to another command already; use a new one.
+    RequestIdReused => "REQUEST_ID_REUSED", AlreadyExists, 409;
     /// This gateway or backend does not do that.
     NotSupported => "NOT_SUPPORTED", Unimplemented, 501;
     /// A fault of the gateway itself; its log has the details.
