@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mxgateway_client::DEFAULT_ENDPOINT;
 
-use crate::command::{close, completions, invoke, open, read, sessions, stream, watch, write};
+use crate::command::{batch, call, close, completions, invoke, open, read, sessions, stream, watch, write};
 use crate::exit::Exit;
 
 /// Talk to an MxGateway: watch, read and write MXAccess tags from the command line
@@ -59,7 +59,9 @@ pub(crate) enum Command {
     Close(close::Arguments),
     Sessions(sessions::Arguments),
     Stream(stream::Arguments),
+    Call(call::Arguments),
     Invoke(invoke::Arguments),
+    Batch(batch::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -116,6 +118,9 @@ mod tests {
             "stream session-1 --after 0x1f:12 --no-reconnect --for 1m",
             "invoke session-1 Ping",
             "invoke session-1 AddItem {\"serverHandle\":1} --request-id r1",
+            "call add-item session-1 1 Tank_001.Level --request-id r1",
+            "call write session-1 1:2 -5 --type int --retry-for 5s --json",
+            "batch --timeout 2s",
             "completions bash",
         ] {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
@@ -131,6 +136,8 @@ mod tests {
             ("stream session-1 --after 12", ErrorKind::ValueValidation, "EPOCH:SEQUENCE"),
             ("stream session-1 --item 1", ErrorKind::ValueValidation, "SERVER:ITEM"),
             ("read A --server-handle 1", ErrorKind::MissingRequiredArgument, "--session"),
+            ("call", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "add-item"),
+            ("call advise session-1 1", ErrorKind::ValueValidation, "SERVER:ITEM"),
             ("unknown", ErrorKind::InvalidSubcommand, "unknown"),
         ] {
             let error = parse(line).unwrap_err();

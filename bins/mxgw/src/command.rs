@@ -1,8 +1,11 @@
 //! One file per command, and the way to them.
 
+pub(crate) mod batch;
+pub(crate) mod call;
 pub(crate) mod close;
 pub(crate) mod completions;
 pub(crate) mod invoke;
+pub(crate) mod last;
 pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod sessions;
@@ -16,6 +19,7 @@ use mxgateway_client::{Client, ClientOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command};
+use crate::command::last::Last;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::stop;
@@ -29,6 +33,10 @@ pub(crate) struct Context<'a> {
     pub(crate) timeout: Duration,
     /// Cancelled by Ctrl-C.
     pub(crate) stop: CancellationToken,
+    /// What earlier commands of a batch gave.
+    pub(crate) last: Last,
+    /// Standard input has commands and is not to be asked for anything else.
+    pub(crate) is_batch: bool,
 }
 
 /// Carries out the command.
@@ -41,17 +49,28 @@ pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exi
         open_timeout: timeout.max(Duration::from_secs(30)),
         ..ClientOptions::default()
     })?;
-    let mut context = Context { client, output, timeout, stop: stop::on_signal() };
-    match arguments.command {
-        Command::Watch(arguments) => watch::run(arguments, &mut context).await,
-        Command::Stream(arguments) => stream::run(arguments, &mut context).await,
-        Command::Read(arguments) => read::run(arguments, &mut context).await,
-        Command::Write(arguments) => write::run(arguments, &mut context).await,
-        Command::Open(arguments) => stoppable(open::run, arguments, &mut context).await,
-        Command::Close(arguments) => stoppable(close::run, arguments, &mut context).await,
-        Command::Sessions(arguments) => stoppable(sessions::run, arguments, &mut context).await,
-        Command::Invoke(arguments) => stoppable(invoke::run, arguments, &mut context).await,
+    let stop = stop::on_signal();
+    let mut context = Context { client, output, timeout, stop, last: Last::default(), is_batch: false };
+    if let Command::Batch(arguments) = arguments.command {
+        return batch::run(arguments, &mut context).await;
+    }
+    dispatch(arguments.command, &mut context).await
+}
+
+/// Carries out a command that is not a batch of others.
+async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Watch(arguments) => watch::run(arguments, context).await,
+        Command::Stream(arguments) => stream::run(arguments, context).await,
+        Command::Read(arguments) => read::run(arguments, context).await,
+        Command::Write(arguments) => write::run(arguments, context).await,
+        Command::Open(arguments) => stoppable(open::run, arguments, context).await,
+        Command::Close(arguments) => stoppable(close::run, arguments, context).await,
+        Command::Sessions(arguments) => stoppable(sessions::run, arguments, context).await,
+        Command::Invoke(arguments) => stoppable(invoke::run, arguments, context).await,
+        Command::Call(arguments) => stoppable(call::run, arguments, context).await,
         Command::Completions(arguments) => completions::run(arguments),
+        Command::Batch(_) => Err(Failure::Usage("a batch cannot be in a batch".to_owned())),
     }
 }
 

@@ -19,11 +19,12 @@ pub(crate) enum Exit {
     MxAccess,
     Timeout,
     Incomplete,
+    SomeFailed,
     Interrupted,
 }
 
 /// The table of `--help`: code and meaning.
-const TABLE: [(Exit, u8, &str); 10] = [
+const TABLE: [(Exit, u8, &str); 11] = [
     (Exit::Ok, 0, "all went well; watch and stream: also ended by Ctrl-C or --for"),
     (Exit::Other, 1, "any other failure"),
     (Exit::Usage, 2, "wrong arguments"),
@@ -33,7 +34,8 @@ const TABLE: [(Exit, u8, &str); 10] = [
     (Exit::MxAccess, 6, "MXAccess reported a failure: HRESULT, or status of a value or write"),
     (Exit::Timeout, 7, "no answer, value or write completion in time"),
     (Exit::Incomplete, 8, "stream: events are missing, or the gateway cut it as too slow"),
-    (Exit::Interrupted, 130, "read and write: interrupted by Ctrl-C"),
+    (Exit::SomeFailed, 9, "batch: at least one of its commands failed"),
+    (Exit::Interrupted, 130, "interrupted by Ctrl-C"),
 ];
 
 impl Exit {

@@ -18,6 +18,8 @@ pub(crate) struct Output {
     stderr: AutoStream<Stderr>,
     json: bool,
     format: Format,
+    /// Lines of data that are kept back for an answer; `None` when they go out.
+    captured: Option<Vec<String>>,
     /// The last notice, so that the same trouble is told once.
     noticed: String,
 }
@@ -40,6 +42,7 @@ impl Output {
             stderr: AutoStream::new(io::stderr(), stderr_choice),
             json: global.json,
             format,
+            captured: None,
             noticed: String::new(),
         }
     }
@@ -54,8 +57,30 @@ impl Output {
         &self.format
     }
 
-    /// Writes one line of data, at once.
-    pub(crate) fn line(&mut self, mut line: String) -> Result<(), Failure> {
+    /// From now on data is JSON and kept back, see [`Output::captured`].
+    pub(crate) fn capture(&mut self) {
+        self.json = true;
+        self.captured = Some(Vec::new());
+    }
+
+    /// The lines that were kept back since.
+    pub(crate) fn captured(&mut self) -> Vec<String> {
+        self.captured.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Writes one line of data, at once, or keeps it back.
+    pub(crate) fn line(&mut self, line: String) -> Result<(), Failure> {
+        match &mut self.captured {
+            None => self.answer(line),
+            Some(lines) => {
+                lines.push(line);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes one line of data, at once, whether lines are kept back or not.
+    pub(crate) fn answer(&mut self, mut line: String) -> Result<(), Failure> {
         line.push('\n');
         self.stdout.write_all(line.as_bytes())?;
         self.stdout.flush()?;

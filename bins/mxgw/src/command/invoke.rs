@@ -38,6 +38,11 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let payload = if arguments.payload == "-" {
+        if context.is_batch {
+            return Err(Failure::Usage(
+                "standard input has the batch; give the payload on the line".to_owned(),
+            ));
+        }
         let mut payload = String::new();
         std::io::stdin().read_to_string(&mut payload).map_err(|error| {
             Failure::Usage(format!("cannot read the payload from standard input: {error}"))

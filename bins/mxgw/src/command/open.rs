@@ -31,6 +31,7 @@ pub(crate) async fn run(arguments: Arguments, context: &mut Context<'_>) -> Resu
     let Arguments { name, tag, backend } = arguments;
     let session =
         context.client.open_session(OpenOptions { name, tag, backend, ..OpenOptions::default() }).await?;
+    context.last.session = Some(session.id().to_owned());
     let line = match session.open_reply() {
         Some(reply) if context.output.is_json() => json::message("session", &[], "OpenSessionReply", reply)?,
         _ => session.id().to_owned(),

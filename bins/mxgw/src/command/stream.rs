@@ -100,7 +100,7 @@ fn position(text: &str) -> Result<StreamPosition, String> {
         .ok_or_else(|| "not of the form EPOCH:SEQUENCE".to_owned())
 }
 
-fn item(text: &str) -> Result<ItemReference, String> {
+pub(crate) fn item(text: &str) -> Result<ItemReference, String> {
     text.split_once(':')
         .and_then(|(server, item)| {
             Some(ItemReference { server_handle: server.parse().ok()?, item_handle: item.parse().ok()? })

@@ -1,9 +1,10 @@
 //! Control of the session's worker.
 
+use mxgateway_contracts::v1::inject_fault_command::Fault;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::{
     DrainEventsCommand, GetSessionStateCommand, GetSessionStateReply, GetWorkerInfoCommand,
-    GetWorkerInfoReply, MxEvent, PingCommand, ShutdownWorkerCommand,
+    GetWorkerInfoReply, InjectFaultCommand, InjectFaultReply, MxEvent, PingCommand, ShutdownWorkerCommand,
 };
 
 use super::{SessionClient, only};
@@ -39,5 +40,11 @@ impl SessionClient {
     /// Ends the worker in order; the session closes. [`SessionClient::close`] does it from the gateway's end.
     pub async fn shutdown_worker(&self) -> Result<(), ClientError> {
         self.done(Payload::ShutdownWorker(ShutdownWorkerCommand {})).await
+    }
+
+    /// Makes the simulator misbehave, for tests of clients; `None` only asks. Gives how many writes were
+    /// carried out since the worker started. Any other backend refuses it.
+    pub async fn inject_fault(&self, fault: Option<Fault>) -> Result<InjectFaultReply, ClientError> {
+        self.ask(Payload::InjectFault(InjectFaultCommand { fault }), only!(InjectFault)).await
     }
 }

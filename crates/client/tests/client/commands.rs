@@ -154,6 +154,9 @@ async fn control_commands_and_a_reply_of_another_kind() {
     let events = Reply::DrainEvents(DrainEventsReply { events: vec![MxEvent::default()] });
     assert_eq!(case.reply(Some(events)).drain_events(0).await.unwrap().len(), 1);
     assert_eq!(case.sent(), CommandKind::DrainEvents);
+    let injected = Reply::InjectFault(InjectFaultReply { executed_write_count: 2 });
+    assert_eq!(case.reply(Some(injected)).inject_fault(None).await.unwrap().executed_write_count, 2);
+    assert_eq!(case.sent(), CommandKind::InjectFault);
     case.done().shutdown_worker().await.unwrap();
     assert_eq!(case.sent(), CommandKind::ShutdownWorker);
 
