@@ -103,6 +103,10 @@ impl<'a> Keys<'a> {
         self.typed(key, "a finite number", |value| number(value).filter(|number| number.is_finite()))
     }
 
+    pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
+        self.typed(key, "true or false", Value::as_bool)
+    }
+
     /// Milliseconds, at least one and at most a year.
     pub(super) fn milliseconds(&self, key: &'static str) -> Option<Duration> {
         let number = self.whole(key, 1..=31_536_000_000)?;

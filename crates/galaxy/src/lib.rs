@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use faults::Faults;
+use users::Users;
+
+pub mod faults;
 mod keys;
 mod reading;
 mod reference;
@@ -18,6 +22,7 @@ pub mod source;
 mod sources;
 #[cfg(test)]
 mod tests;
+pub mod users;
 pub mod value;
 
 pub use reference::{Part, ReferenceError, Target};
@@ -58,6 +63,8 @@ pub enum GalaxyError {
 #[derive(Clone, Debug)]
 pub struct Galaxy {
     name: String,
+    users: Users,
+    faults: Faults,
     objects: Vec<Object>,
     by_name: HashMap<String, usize>,
 }
@@ -220,6 +227,16 @@ impl Galaxy {
             text.push_str(&format!("sensors of this machine: {}\n", sensors.join(", ")));
         }
         text
+    }
+
+    /// Who may do what.
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// Faults to show from the start on.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// An attribute; `None` for an id of another galaxy.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
+use crate::faults::Faults;
 use crate::keys::{Keys, Problems, number};
 use crate::replay::Recording;
 use crate::source::Source;
+use crate::users::Users;
 use crate::value::{Data, DataType, Scalar};
 use crate::{Attribute, Galaxy, Object, Security};
 
@@ -38,7 +40,13 @@ pub(super) fn galaxy(
     recording: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<Galaxy, Vec<String>> {
     let problems = Problems::default();
-    let galaxy = Galaxy { name: String::new(), objects: Vec::new(), by_name: HashMap::new() };
+    let galaxy = Galaxy {
+        name: String::new(),
+        users: Users::default(),
+        faults: Faults::default(),
+        objects: Vec::new(),
+        by_name: HashMap::new(),
+    };
     let mut reading = Reading { problems: &problems, recording, recordings: BTreeMap::new(), galaxy };
     reading.run(table);
     let galaxy = reading.galaxy;
@@ -65,6 +73,8 @@ impl<'a> Reading<'a> {
         for (number, object) in root.tables("object").into_iter().enumerate() {
             self.object(number, object, scan, &mut links);
         }
+        self.galaxy.users = Users::read(&root, self.problems);
+        self.galaxy.faults = Faults::read(&root, self.problems);
         root.finish();
         self.link(&links);
     }
@@ -233,7 +243,9 @@ impl<'a> Reading<'a> {
         };
         let security = security.unwrap_or(match source {
             Source::Stored | Source::Storm => Security::Operate,
-            Source::Generated(_) | Source::Replayed(_) | Source::Host(_) => Security::ViewOnly,
+            Source::Generated(_) | Source::Replayed(_) | Source::Host(_) | Source::ScanState => {
+                Security::ViewOnly
+            }
         });
         let initial = match initial(value, data_type, length) {
             Ok(initial) => initial,

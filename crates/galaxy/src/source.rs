@@ -17,6 +17,8 @@ pub enum Source {
     Generated(Generator),
     /// From a recording.
     Replayed(Arc<Replay>),
+    /// True while the engine of the galaxy is on scan: a probe.
+    ScanState,
     /// From the machine the worker runs on.
     Host(Sensor),
 }

@@ -19,14 +19,25 @@ impl<'a> Reading<'a> {
         table: &'a Table,
         data_type: DataType,
     ) -> Option<Source> {
-        const KINDS: [&str; 9] =
-            ["ramp", "sine", "square", "random_walk", "counter", "text_cycle", "clock", "storm", "replay"];
+        const KINDS: [&str; 10] = [
+            "ramp",
+            "sine",
+            "square",
+            "random_walk",
+            "counter",
+            "text_cycle",
+            "clock",
+            "storm",
+            "scan_state",
+            "replay",
+        ];
         let keys = Keys::new(subject, table, self.problems);
         let kind = keys.required_choice("kind", &KINDS.map(|kind| (kind, kind)))?;
         let fits = match kind {
             "text_cycle" => data_type == DataType::String,
             "clock" => data_type == DataType::Time,
             "storm" => matches!(data_type, DataType::Integer | DataType::Double),
+            "scan_state" => data_type == DataType::Boolean,
             "replay" => true,
             _ => !matches!(data_type, DataType::String | DataType::Time),
         };
@@ -42,6 +53,10 @@ impl<'a> Reading<'a> {
         if kind == "storm" {
             keys.finish();
             return Some(Source::Storm);
+        }
+        if kind == "scan_state" {
+            keys.finish();
+            return Some(Source::ScanState);
         }
         let shape = shape(&keys, kind);
         let step = keys.milliseconds("step_ms").unwrap_or(match kind {

@@ -8,9 +8,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::activity::Pulse;
 use crate::book::Book;
-use crate::commands::{self, Answer};
+use crate::commands::{self, Answer, Calls};
 use crate::inbox::{Inbox, Next};
 use crate::mxaccess::{BackendError, Identity, MxAccess};
+use crate::tap::Tap;
 
 /// Name of the thread.
 const THREAD_NAME: &str = "mxgateway-apartment";
@@ -48,11 +49,12 @@ pub(crate) fn start(
     factory: BackendFactory,
     inbox: Arc<Inbox>,
     pulse: Pulse,
+    tap: Arc<Tap>,
     reports: UnboundedSender<Report>,
 ) -> std::io::Result<()> {
     let run = move || {
         let stop_inbox = Arc::clone(&inbox);
-        let ended = catch_unwind(AssertUnwindSafe(|| run(factory, &inbox, &pulse, &reports)));
+        let ended = catch_unwind(AssertUnwindSafe(|| run(factory, &inbox, &pulse, &tap, &reports)));
         // What the panic says may hold a value, so it goes no further.
         let end = ended.unwrap_or(End::Panicked);
         // From here on, commands are refused instead of waiting for ever; those that wait are reported
@@ -63,7 +65,13 @@ pub(crate) fn start(
     std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(run).map(drop)
 }
 
-fn run(factory: BackendFactory, inbox: &Inbox, pulse: &Pulse, reports: &UnboundedSender<Report>) -> End {
+fn run(
+    factory: BackendFactory,
+    inbox: &Inbox,
+    pulse: &Pulse,
+    tap: &Tap,
+    reports: &UnboundedSender<Report>,
+) -> End {
     let mut backend = match factory() {
         Ok(backend) => backend,
         Err(error) => return End::BackendFailed(error),
@@ -83,7 +91,12 @@ fn run(factory: BackendFactory, inbox: &Inbox, pulse: &Pulse, reports: &Unbounde
                 }
                 Next::Job(job) => {
                     pulse.beat(Some(job.call_id));
-                    let answer = commands::execute(backend.as_mut(), &mut book, *job.command);
+                    let go_on = || {
+                        pulse.beat(Some(job.call_id));
+                        !inbox.is_stopping()
+                    };
+                    let mut calls = Calls { backend: backend.as_mut(), book: &mut book, tap, go_on: &go_on };
+                    let answer = commands::execute(&mut calls, *job.command);
                     pulse.beat(None);
                     tell(reports, Report::Answer { call_id: job.call_id, answer: Box::new(answer) });
                 }

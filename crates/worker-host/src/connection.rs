@@ -22,6 +22,7 @@ use crate::commands::{self, Answer, refusal};
 use crate::inbox::{Inbox, Job};
 use crate::journal::{Journal, Outgoing};
 use crate::mxaccess::Identity;
+use crate::requests::{Begin, Requests};
 use crate::worker::{Reader, Writer};
 use mxgateway_worker_ipc::exit::ExitReason;
 
@@ -48,6 +49,7 @@ pub(crate) struct Worker {
     pub(crate) journal: Arc<Journal>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pulse: Pulse,
+    pub(crate) requests: Requests,
     pub(crate) heartbeat: Duration,
     pub(crate) hung_ceiling: Duration,
     pub(crate) max_frame_bytes: u32,
@@ -230,7 +232,11 @@ impl Connection {
         let Received { call_id, body } = received;
         match body {
             Body::Command(command) => self.command(call_id, command),
-            Body::Cancel(_) if self.worker.inbox.cancel(call_id) => {
+            // It goes on for another call with the same request id.
+            Body::Cancel(_) if self.worker.requests.is_followed(call_id) => Ok(()),
+            Body::Cancel(_)
+                if self.worker.requests.unfollow(call_id) || self.worker.inbox.cancel(call_id) =>
+            {
                 self.answer(call_id, Err(refusal(CommandRefusalCode::Cancelled, "cancelled before it began")))
             }
             // It has begun, or is done: its answer comes or came.
@@ -256,10 +262,30 @@ impl Connection {
     }
 
     fn command(&mut self, call_id: u64, command: Command) -> Result<(), Leave> {
-        let command = command.command.unwrap_or_default();
+        let Command { command, request_id, correlation_id: _ } = command;
+        let command = command.unwrap_or_default();
+        if self.pending.contains(&call_id) {
+            return Err(Leave::Violation(format!("call id {call_id} is in use")));
+        }
         if self.stopping.is_some() {
             let refusal = refusal(CommandRefusalCode::ShuttingDown, "the worker is shutting down");
             return self.answer(call_id, Err(refusal));
+        }
+        if !request_id.is_empty() {
+            let requests = &mut self.worker.requests;
+            let fingerprint = requests.fingerprint(&command);
+            match requests.begin(&request_id, fingerprint, call_id) {
+                Begin::Fresh => {}
+                Begin::Repeated(reply) => return self.send(call_id, Ok(*reply), true),
+                Begin::InProgress => {
+                    self.pending.insert(call_id);
+                    return Ok(());
+                }
+                Begin::Reused => {
+                    let text = "the request id was used before with another command; use a new one";
+                    return self.answer(call_id, Err(refusal(CommandRefusalCode::RequestIdReused, text)));
+                }
+            }
         }
         match &command.payload {
             Some(Payload::GetWorkerInfo(_)) => {
@@ -278,9 +304,7 @@ impl Connection {
         if self.apartment == Apartment::Gone {
             return self.answer(call_id, Err(gone()));
         }
-        if !self.pending.insert(call_id) {
-            return Err(Leave::Violation(format!("call id {call_id} is in use")));
-        }
+        self.pending.insert(call_id);
         if !self.worker.inbox.push(Job { call_id, command: Box::new(command) }) {
             // The apartment has just ended; its report, on the way, answers all that is pending.
             tracing::debug!(call_id, "Command came after the apartment's end");
@@ -304,14 +328,22 @@ impl Connection {
         }
     }
 
+    /// Answers a call, and those that wait for it.
     fn answer(&mut self, call_id: u64, answer: Answer) -> Result<(), Leave> {
+        for follower in self.worker.requests.finish(call_id, &answer) {
+            self.send(follower, answer.clone(), true)?;
+        }
+        self.send(call_id, answer, false)
+    }
+
+    fn send(&mut self, call_id: u64, answer: Answer, is_repeated: bool) -> Result<(), Leave> {
         self.pending.remove(&call_id);
         let kind = answer.as_ref().map(|reply| reply.kind).unwrap_or_default();
-        match self.writer.queue(call_id, Body::CommandReply(commands::wire(answer))) {
+        match self.writer.queue(call_id, Body::CommandReply(commands::wire(answer, is_repeated))) {
             Err(LinkError::Frame(FrameError::TooLarge { length, limit })) => {
                 let text = format!("the reply has {length} bytes; the limit of a frame is {limit}");
                 let reply = control::failed(kind, hresult::E_FAIL, text);
-                self.queue(call_id, Body::CommandReply(commands::wire(Ok(reply))))
+                self.queue(call_id, Body::CommandReply(commands::wire(Ok(reply), is_repeated)))
             }
             Err(error) => Err(Leave::Abandon(lost(&error))),
             Ok(()) => Ok(()),
@@ -331,7 +363,7 @@ impl Connection {
             }
             Report::Ended(End::Panicked | End::BackendFailed(_)) => {
                 self.apartment = Apartment::Gone;
-                for call_id in std::mem::take(&mut self.pending) {
+                while let Some(call_id) = self.pending.pop_first() {
                     self.answer(call_id, Err(gone()))?;
                 }
                 self.queue(0, Body::Fault(apartment_gone()))?;

@@ -88,6 +88,11 @@ impl Inbox {
         state.jobs.drain(..).collect()
     }
 
+    /// True once the apartment was asked to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.state.lock().stopping
+    }
+
     pub(crate) fn take(&self) -> Next {
         let mut state = self.state.lock();
         match state.jobs.pop_front() {

@@ -15,6 +15,8 @@ use parking_lot::{Condvar, Mutex};
 use prost::Message;
 use tokio::sync::Notify;
 
+use crate::tap::Tap;
+
 /// Memory is taken for events of this size; a data change of a number has about 80 bytes.
 const USUAL_EVENT_BYTES: usize = 128;
 
@@ -207,16 +209,23 @@ impl State {
 pub struct EventSink {
     journal: Arc<Journal>,
     last_sequence: Cell<u64>,
+    tap: Arc<Tap>,
 }
 
 impl EventSink {
     /// The only sink of a journal: it numbers the events from 1.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, last_sequence: Cell::new(0) }
+        Self { journal, last_sequence: Cell::new(0), tap: Arc::default() }
+    }
+
+    /// Where the apartment looks at the events.
+    pub(crate) fn tap(&self) -> Arc<Tap> {
+        Arc::clone(&self.tap)
     }
 
     /// Takes events over in order, with everything but their number and time. Never blocks on a reader.
     pub fn raise(&self, mut events: Vec<MxEvent>) {
+        self.tap.sift(&mut events);
         if events.is_empty() {
             return;
         }
@@ -228,6 +237,7 @@ impl EventSink {
             event.worker_time = None;
         }
         self.journal.push(encoded(&events, SystemTime::now()));
+        self.tap.keep(events);
     }
 
     /// How many events can be raised without any being lost, for a source that can wait.

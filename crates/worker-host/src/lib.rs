@@ -16,7 +16,9 @@ mod journal;
 pub mod logging;
 pub mod mxaccess;
 mod process;
+mod requests;
 pub mod simulator;
+mod tap;
 mod worker;
 
 pub use apartment::BackendFactory;

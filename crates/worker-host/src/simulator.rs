@@ -5,21 +5,24 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mxgateway_contracts::v1::MxValue;
+use mxgateway_contracts::v1::inject_fault_command::Fault;
+use mxgateway_contracts::v1::{CommandKind, MxStatus, MxValue};
 pub use mxgateway_galaxy::{Galaxy, GalaxyError};
 
 use crate::inbox::Inbox;
 use crate::journal::EventSink;
-use crate::mxaccess::{BackendError, CallError, Identity, MxAccess};
+use crate::mxaccess::{BackendError, CallError, FaultInjection, Identity, MxAccess};
 
 mod engine;
+mod faults;
 mod host;
 mod replay;
 mod source;
 mod status;
 mod value;
 
-use engine::{Engine, Now};
+use engine::{Engine, Now, Writer};
+use faults::Faults;
 use host::HostSensors;
 
 /// Name in `Bootstrap.backend_name`.
@@ -36,6 +39,7 @@ const STORM_WAIT: Duration = Duration::from_millis(1);
 const QUALITY_GOOD: i32 = 192;
 const QUALITY_CONFIGURATION_ERROR: i32 = 4;
 const QUALITY_NOT_CONNECTED: i32 = 8;
+const QUALITY_COMMUNICATION_FAILURE: i32 = 24;
 const QUALITY_WAITING: i32 = 32;
 
 /// Settings of the simulator.
@@ -74,6 +78,7 @@ pub struct Simulator {
     /// Made when the first item is added, so that a session without sensors does not pay for them.
     sensors: Sensors,
     events: EventSink,
+    faults: Faults,
     path: String,
 }
 
@@ -93,10 +98,12 @@ impl Simulator {
             None => Galaxy::built_in(),
         };
         let galaxy = galaxy.map_err(|error| BackendError { hresult: 0, message: with_sources(&error) })?;
+        let faults = Faults::of_galaxy(galaxy.faults());
+        let faults = faults.map_err(|message| BackendError { hresult: 0, message })?;
         let engine = Engine::new(galaxy, Now::read());
         let sensors = if engine.wants_host_sensors() { Sensors::NotYet } else { Sensors::Absent };
         let path = options.galaxy.clone().unwrap_or_else(|| "built-in".to_owned());
-        Ok(Self { engine, sensors, events, path })
+        Ok(Self { engine, sensors, events, faults, path })
     }
 
     fn make_sensors(&mut self) {
@@ -144,6 +151,7 @@ impl MxAccess for Simulator {
     }
 
     fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
+        self.faults.register()?;
         self.engine.register(client_name)
     }
 
@@ -160,12 +168,21 @@ impl MxAccess for Simulator {
         self.engine.remove_item(server, item)
     }
 
+    fn add_buffered_item(&mut self, server: i32, definition: &str, context: &str) -> Result<i32, CallError> {
+        self.make_sensors();
+        self.engine.add_buffered_item(server, definition, context)
+    }
+
+    fn set_buffered_update_interval(&mut self, server: i32, milliseconds: i32) -> Result<(), CallError> {
+        self.engine.set_buffered_update_interval(server, milliseconds, Now::read())
+    }
+
     fn advise(&mut self, server: i32, item: i32) -> Result<(), CallError> {
-        self.engine.advise(server, item, Now::read())
+        self.engine.advise(server, item, false, Now::read())
     }
 
     fn advise_supervisory(&mut self, server: i32, item: i32) -> Result<(), CallError> {
-        self.engine.advise(server, item, Now::read())
+        self.engine.advise(server, item, true, Now::read())
     }
 
     fn un_advise(&mut self, server: i32, item: i32) -> Result<(), CallError> {
@@ -178,13 +195,46 @@ impl MxAccess for Simulator {
         item: i32,
         value: &MxValue,
         time: Option<&MxValue>,
-        _user_id: i32,
+        user_id: i32,
     ) -> Result<(), CallError> {
-        // The galaxy has no security: any user may do what the security class allows.
-        self.engine.write(server, item, value, time, Now::read())
+        self.engine.write(server, item, value, time, Writer::Plain { user: user_id }, Now::read())
+    }
+
+    fn suspend(&mut self, server: i32, item: i32) -> Result<MxStatus, CallError> {
+        self.engine.suspend(server, item, Now::read())
+    }
+
+    fn activate(&mut self, server: i32, item: i32) -> Result<MxStatus, CallError> {
+        self.engine.activate(server, item, Now::read())
+    }
+
+    fn write_secured(
+        &mut self,
+        server: i32,
+        item: i32,
+        current_user_id: i32,
+        verifier_user_id: i32,
+        value: &MxValue,
+        time: Option<&MxValue>,
+    ) -> Result<(), CallError> {
+        let writer = Writer::Secured { user: current_user_id, verifier: verifier_user_id };
+        self.engine.write(server, item, value, time, writer, Now::read())
+    }
+
+    fn authenticate_user(&mut self, server: i32, user_name: &str, password: &str) -> Result<i32, CallError> {
+        self.engine.authenticate_user(server, user_name, password)
+    }
+
+    fn archestra_user_to_id(&mut self, server: i32, user_guid: &str) -> Result<i32, CallError> {
+        self.engine.archestra_user_to_id(server, user_guid)
+    }
+
+    fn faults(&mut self) -> Option<&mut dyn FaultInjection> {
+        Some(self)
     }
 
     fn pump(&mut self, inbox: &Inbox, limit: Instant) {
+        self.faults.pumping();
         self.deliver();
         if self.engine.is_storming() {
             self.events.wait_for_room(Instant::now() + STORM_WAIT);
@@ -192,6 +242,34 @@ impl MxAccess for Simulator {
         }
         let due = self.engine.next_due();
         inbox.wait_until(due.map_or(limit, |due| due.min(limit)));
+    }
+}
+
+impl FaultInjection for Simulator {
+    fn before(&mut self, kind: CommandKind) {
+        self.faults.before(kind);
+    }
+
+    fn inject(&mut self, fault: Option<Fault>) -> Result<u64, CallError> {
+        match fault {
+            None => {}
+            Some(Fault::RefuseRegister(fault)) => self.faults.refuse_register(fault.times, fault.hresult),
+            Some(Fault::SlowCommand(fault)) => {
+                let delay = faults::duration("delay", fault.delay.as_ref())?;
+                self.faults.slow(fault.kind(), delay);
+            }
+            Some(Fault::HangApartment(fault)) => {
+                self.faults.hang(faults::duration("duration", fault.duration.as_ref())?);
+            }
+            Some(Fault::Crash(fault)) => self.faults.crash(fault.on_kind()),
+            Some(Fault::EventStorm(fault)) => {
+                let duration = faults::duration("duration", fault.duration.as_ref())?;
+                let (tag, rate) = (&fault.tag_address, fault.events_per_second);
+                self.engine.begin_tag_storm(tag, rate, duration, Now::read())?;
+            }
+            Some(Fault::EngineOffScan(fault)) => self.engine.set_off_scan(fault.is_off_scan),
+        }
+        Ok(self.engine.executed_writes())
     }
 }
 

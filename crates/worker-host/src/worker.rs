@@ -19,7 +19,9 @@ use crate::connection::{self, Worker};
 use crate::inbox::Inbox;
 use crate::journal::{EventSink, Journal};
 use crate::mxaccess::{BackendError, Identity, MxAccess};
+use crate::requests::Requests;
 use crate::simulator::{self, Simulator, SimulatorOptions};
+use crate::tap::Tap;
 use mxgateway_worker_ipc::exit::ExitReason;
 
 pub(crate) type Reader = LinkReader<ReadHalf<Connection>>;
@@ -67,7 +69,8 @@ pub async fn run_with_backend(
     };
     let journal = Journal::new(settings.journal);
     let events = EventSink::new(Arc::clone(&journal));
-    let reason = serve(&settings, version, reader, writer, journal, Box::new(move || make(events))).await;
+    let apartment = Prepared { tap: events.tap(), journal, factory: Box::new(move || make(events)) };
+    let reason = serve(&settings, version, reader, writer, apartment).await;
     tracing::info!(session_id = settings.session_id, reason = reason.meaning(), "Worker ends");
     reason
 }
@@ -95,22 +98,29 @@ async fn introduce(settings: &Settings) -> Result<(Reader, Writer, u32), ExitRea
     }
 }
 
+/// What the apartment is made of.
+struct Prepared {
+    tap: Arc<Tap>,
+    journal: Arc<Journal>,
+    factory: BackendFactory,
+}
+
 async fn serve(
     settings: &Settings,
     protocol_version: u32,
     mut reader: Reader,
     mut writer: Writer,
-    journal: Arc<Journal>,
-    factory: BackendFactory,
+    Prepared { tap, journal, factory }: Prepared,
 ) -> ExitReason {
-    let epoch = match random_epoch() {
+    let mut salt = [0; 32];
+    let epoch = match random_epoch().and_then(|epoch| getrandom::fill(&mut salt).map(|()| epoch)) {
         Ok(epoch) => epoch,
         Err(error) => return give_up(&error, "No random epoch", ExitReason::Unexpected),
     };
     let inbox = Arc::new(Inbox::default());
     let pulse = Pulse::new(Instant::now());
     let (reports_in, mut reports) = mpsc::unbounded_channel();
-    if let Err(error) = apartment::start(factory, Arc::clone(&inbox), pulse.clone(), reports_in) {
+    if let Err(error) = apartment::start(factory, Arc::clone(&inbox), pulse.clone(), tap, reports_in) {
         return give_up(&error, "Apartment thread cannot be started", ExitReason::Unexpected);
     }
     // Until the backend stands, the gateway has nothing to say but that it is gone.
@@ -155,6 +165,7 @@ async fn serve(
         journal,
         inbox,
         pulse,
+        requests: Requests::new(salt),
         heartbeat: settings.heartbeat,
         hung_ceiling: settings.hung_ceiling,
         max_frame_bytes: settings.max_frame_bytes,

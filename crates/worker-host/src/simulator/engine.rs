@@ -14,19 +14,29 @@ use mxgateway_contracts::time::timestamp;
 use mxgateway_contracts::v1::{
     EventFamily, MxEvent, MxStatus, MxValue, OnDataChange, OnWriteComplete, mx_event::Body,
 };
-use mxgateway_galaxy::{Attribute, AttributeId, Galaxy, Part, Security, Source, Target};
+use mxgateway_galaxy::{Attribute, AttributeId, Galaxy, Part, Source, Target};
 
 use super::host::{Group, Readings, Sensor};
 use super::status::{self, Detail};
 use super::value::{self, Data, Scalar};
-use super::{QUALITY_CONFIGURATION_ERROR, QUALITY_GOOD, QUALITY_WAITING, replay, source};
+use super::{
+    QUALITY_COMMUNICATION_FAILURE, QUALITY_CONFIGURATION_ERROR, QUALITY_GOOD, QUALITY_WAITING, replay, source,
+};
 
+mod buffered;
 mod calls;
+mod security;
 mod storm;
+mod suspension;
+mod tag_storm;
 #[cfg(test)]
 mod tests;
 
+use buffered::{Buffer, BufferedUpdates};
+pub(crate) use security::Writer;
 use storm::Storms;
+use suspension::Operation;
+use tag_storm::TagStorm;
 
 /// From Advise to the first OnDataChange.
 const FIRST_EVENT_DELAY: Duration = Duration::from_millis(3);
@@ -67,6 +77,13 @@ pub(crate) struct Engine {
     first_events: VecDeque<FirstEvent>,
     /// Oldest first, for the same reason.
     writes: VecDeque<QueuedWrite>,
+    executed_writes: u64,
+    /// Suspend and Activate on their way; oldest first.
+    operations: VecDeque<Operation>,
+    buffered: BufferedUpdates,
+    off_scan: bool,
+    tag_storm: Option<TagStorm>,
+    last_advise: u64,
 }
 
 #[derive(Debug)]
@@ -94,6 +111,8 @@ struct Registration {
     server: i32,
     last_item: i32,
     items: BTreeMap<i32, Item>,
+    /// Names of the users that were authenticated; the first has the id 1.
+    users: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -102,13 +121,25 @@ struct Item {
     advise: Option<Advise>,
     /// A good first event told the type once; needed for writes.
     type_known: bool,
+    /// Of an item added with AddBufferedItem: what waits for the next update.
+    buffer: Option<Buffer>,
+    /// Suspend was called last, not Activate.
+    to_be_suspended: bool,
+    /// No data changes.
+    is_suspended: bool,
 }
 
 #[derive(Debug)]
 struct Advise {
+    /// Tells this advise from an earlier one of the same item.
+    number: u64,
+    supervisory: bool,
     /// Last delivered; `None` before the first event.
-    shown: Option<(Data, i32)>,
+    shown: Option<Shown>,
 }
+
+/// Value and quality, or the error.
+type Shown = Result<(Data, i32), Detail>;
 
 #[derive(Debug)]
 struct Scan {
@@ -120,6 +151,7 @@ struct Scan {
 struct FirstEvent {
     due: Instant,
     item: i32,
+    advise: u64,
 }
 
 #[derive(Debug)]
@@ -130,9 +162,12 @@ struct QueuedWrite {
     target: Target,
     value: MxValue,
     time: Option<SystemTime>,
+    /// Why the writer may not write it.
+    denied: Option<Detail>,
 }
 
 /// What an attribute has to show at a moment.
+#[derive(Clone, Debug)]
 struct Sample {
     data: Data,
     quality: i32,
@@ -141,6 +176,7 @@ struct Sample {
 
 impl Engine {
     pub(crate) fn new(galaxy: Galaxy, now: Now) -> Self {
+        let off_scan = galaxy.faults().off_scan;
         Self {
             galaxy,
             started: now,
@@ -153,7 +189,23 @@ impl Engine {
             scans: BTreeMap::new(),
             first_events: VecDeque::new(),
             writes: VecDeque::new(),
+            executed_writes: 0,
+            operations: VecDeque::new(),
+            buffered: BufferedUpdates::default(),
+            off_scan,
+            tag_storm: None,
+            last_advise: 0,
         }
+    }
+
+    /// Writes that were carried out.
+    pub(crate) fn executed_writes(&self) -> u64 {
+        self.executed_writes
+    }
+
+    /// Shown at the next scans.
+    pub(crate) fn set_off_scan(&mut self, off_scan: bool) {
+        self.off_scan = off_scan;
     }
 
     pub(crate) fn wants_host_sensors(&self) -> bool {
@@ -186,7 +238,10 @@ impl Engine {
         let first = self.first_events.front().map(|first| first.due);
         let write = self.writes.front().map(|write| write.due);
         let host = self.host.due.filter(|_| !self.host.advised.is_empty());
-        scans.chain(first).chain(write).chain(host).min()
+        let operation = self.operations.front().map(|operation| operation.due);
+        let buffered = self.buffered.due();
+        let storm = self.tag_storm.as_ref().map(TagStorm::due);
+        scans.chain(first).chain(write).chain(host).chain(operation).chain(buffered).chain(storm).min()
     }
 
     /// Does what is due and appends the events.
@@ -196,9 +251,19 @@ impl Engine {
                 self.complete(&write, now, out);
             }
         }
+        while self.operations.front().is_some_and(|operation| operation.due <= now.monotonic) {
+            if let Some(operation) = self.operations.pop_front() {
+                self.operation_done(&operation, now, out);
+            }
+        }
         while self.first_events.front().is_some_and(|first| first.due <= now.monotonic) {
             if let Some(first) = self.first_events.pop_front() {
-                self.show_first(first.item, now, out);
+                let is_current = self.item(first.item).is_some_and(|(_, item)| {
+                    item.advise.as_ref().is_some_and(|advise| advise.number == first.advise)
+                });
+                if is_current {
+                    self.show_first(first.item, now, out);
+                }
             }
         }
         let mut due = Vec::new();
@@ -216,44 +281,60 @@ impl Engine {
         for item in due {
             self.show_change(item, now, out);
         }
+        self.update_buffered(now, out);
+        self.storm_of_tag(now, out);
     }
 
     fn show_first(&mut self, handle: i32, now: Now, out: &mut Vec<MxEvent>) {
-        let Some((server, item)) = self.item(handle) else { return };
-        let target = item.target;
-        let sample = match target {
-            Ok(target) => self.sample(target, now),
-            Err(detail) => Err(detail),
-        };
-        out.push(data_change(server, handle, self.value_type(target), &sample, now));
-        let Some(item) = self.item_mut(handle) else { return };
-        if let (Some(advise), Ok(sample)) = (&mut item.advise, sample) {
-            item.type_known = true;
-            advise.shown = Some((sample.data, sample.quality));
+        let Some((_, item)) = self.item(handle) else { return };
+        if item.is_suspended {
+            return;
         }
+        let sample = item.target.and_then(|target| self.sample(target, now));
+        self.deliver(handle, sample, now, out);
     }
 
     fn show_change(&mut self, handle: i32, now: Now, out: &mut Vec<MxEvent>) {
-        let Some((server, item)) = self.item(handle) else { return };
-        let (Ok(target), Some(shown)) =
-            (item.target, item.advise.as_ref().and_then(|advise| advise.shown.as_ref()))
+        let Some((_, item)) = self.item(handle) else { return };
+        let (Ok(target), Some(shown), false) =
+            (item.target, item.advise.as_ref().and_then(|advise| advise.shown.as_ref()), item.is_suspended)
         else {
             return;
         };
         let sample = self.sample(target, now);
-        if sample.as_ref().is_ok_and(|sample| (&sample.data, sample.quality) == (&shown.0, shown.1)) {
-            return;
+        let is_same = match (&sample, shown) {
+            (Ok(sample), Ok(shown)) => (&sample.data, sample.quality) == (&shown.0, shown.1),
+            (Err(detail), Err(shown)) => detail == shown,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        };
+        if !is_same {
+            self.deliver(handle, sample, now, out);
         }
-        out.push(data_change(server, handle, self.value_type(Ok(target)), &sample, now));
-        if let Some(advise) = self.item_mut(handle).and_then(|item| item.advise.as_mut()) {
-            advise.shown = sample.ok().map(|sample| (sample.data, sample.quality));
+    }
+
+    /// Raises a sample as OnDataChange, or keeps it for the next OnBufferedDataChange.
+    fn deliver(&mut self, handle: i32, sample: Result<Sample, Detail>, now: Now, out: &mut Vec<MxEvent>) {
+        let Some((server, item)) = self.item(handle) else { return };
+        let data_type = self.value_type(item.target);
+        if item.buffer.is_some() {
+            self.buffer(handle, sample.clone(), data_type, now, out);
+        } else {
+            out.push(data_change(server, handle, data_type, &sample, now));
+        }
+        let Some(item) = self.item_mut(handle) else { return };
+        item.type_known |= sample.is_ok();
+        if let Some(advise) = &mut item.advise {
+            advise.shown = Some(sample.map(|sample| (sample.data, sample.quality)));
         }
     }
 
     /// Carries a write out and raises its completion, if the item still exists.
     fn complete(&mut self, write: &QueuedWrite, now: Now, out: &mut Vec<MxEvent>) {
         let status = match self.store(write, now) {
-            Ok(()) => status::ok(),
+            Ok(()) => {
+                self.executed_writes += 1;
+                status::ok()
+            }
             Err(detail) => status::failed(detail),
         };
         let item = self.item(write.item).filter(|(server, _)| *server == write.server);
@@ -271,14 +352,14 @@ impl Engine {
     fn store(&mut self, write: &QueuedWrite, now: Now) -> Result<(), Detail> {
         let id = write.target.attribute;
         let attribute = self.galaxy.attribute(id).ok_or(Detail::InvalidAttributeId)?;
+        if self.off_scan {
+            return Err(Detail::EngineCommunicationError);
+        }
         if attribute.is_calculated() {
             return Err(Detail::NotWriteable);
         }
-        match attribute.security {
-            Security::FreeAccess | Security::Operate | Security::Tune | Security::Configure => {}
-            Security::SecuredWrite => return Err(Detail::SecuredWrite),
-            Security::VerifiedWrite => return Err(Detail::VerifiedWrite),
-            Security::ViewOnly => return Err(Detail::WriteAccessDenied),
+        if let Some(detail) = write.denied {
+            return Err(detail);
         }
         let old = self.stored.get(&id).map_or(&attribute.initial, |stored| &stored.data);
         let is_whole_array = attribute.is_array() && write.target.part == Part::Whole;
@@ -307,6 +388,9 @@ impl Engine {
     fn sample(&self, target: Target, now: Now) -> Result<Sample, Detail> {
         let attribute = self.galaxy.attribute(target.attribute).ok_or(Detail::InvalidAttributeId)?;
         let started = self.started.wall;
+        if self.off_scan && !matches!(attribute.source, Source::ScanState) {
+            return Err(Detail::EngineCommunicationError);
+        }
         let (data, quality, at) = match &attribute.source {
             Source::Stored => match self.stored.get(&target.attribute) {
                 Some(stored) => (part(&stored.data, target.part)?, QUALITY_GOOD, stored.at),
@@ -315,6 +399,9 @@ impl Engine {
             Source::Storm => {
                 let (data, at) = self.storms.value(target.attribute, attribute.data_type, started);
                 (part(&data, target.part)?, QUALITY_GOOD, at)
+            }
+            Source::ScanState => {
+                (Data::Scalar(Scalar::Boolean(!self.off_scan)), QUALITY_GOOD, self.started.wall)
             }
             Source::Generated(generator) => {
                 let (scalar, at) = source::sample(generator, attribute.data_type, now.wall, started);
@@ -376,12 +463,19 @@ fn data_change(
             status::failed(sample.as_ref().err().copied().unwrap_or(Detail::InvalidAttributeId)),
             OnDataChange {
                 value: Some(value::empty()),
-                quality: QUALITY_CONFIGURATION_ERROR,
+                quality: bad_quality(sample.as_ref().err().copied()),
                 source_time: Some(timestamp(now.wall)),
             },
         ),
     };
     event(EventFamily::OnDataChange, server, item, status, Body::OnDataChange(change))
+}
+
+fn bad_quality(detail: Option<Detail>) -> i32 {
+    match detail {
+        Some(Detail::EngineCommunicationError) => QUALITY_COMMUNICATION_FAILURE,
+        Some(_) | None => QUALITY_CONFIGURATION_ERROR,
+    }
 }
 
 /// An event without the number and time that the worker gives it.

@@ -273,7 +273,11 @@ mod tests {
         let attributes = sensors.attributes();
         let all = attributes.iter().map(|attribute| match attribute.source {
             Source::Host(sensor) => sensor,
-            Source::Stored | Source::Storm | Source::Generated(_) | Source::Replayed(_) => {
+            Source::Stored
+            | Source::Storm
+            | Source::Generated(_)
+            | Source::Replayed(_)
+            | Source::ScanState => {
                 panic!("{} is no sensor", attribute.name)
             }
         });

@@ -7,6 +7,7 @@ use mxgateway_galaxy::value::TextError;
 /// The `MxStatusDetail` numbers that the simulator gives, with MXAccess's numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
+    EngineCommunicationError = 5,
     InvalidReference = 6,
     InvalidObjectId = 8,
     WrongNumberOfDimensions = 14,
@@ -20,20 +21,26 @@ pub(crate) enum Detail {
     WriteAccessDenied = 1008,
     SecuredWrite = 1012,
     VerifiedWrite = 1013,
+    UserNotHavingAccessRights = 1016,
+    VerifierNotHavingVerifyRights = 1017,
 }
 
 // MXAccess's own numbers; the wire enums are one higher.
 const CATEGORY_OK: i32 = 0;
+const CATEGORY_PENDING: i32 = 1;
+const CATEGORY_COMMUNICATION_ERROR: i32 = 3;
 const CATEGORY_CONFIGURATION_ERROR: i32 = 4;
 const CATEGORY_OPERATIONAL_ERROR: i32 = 5;
 const CATEGORY_SECURITY_ERROR: i32 = 6;
 const SOURCE_REQUESTING_LMX: i32 = 0;
 const SOURCE_RESPONDING_LMX: i32 = 1;
+const SOURCE_REQUESTING_NMX: i32 = 2;
 const SOURCE_RESPONDING_OBJECT: i32 = 5;
 
 impl Detail {
     fn category(self) -> i32 {
         match self {
+            Self::EngineCommunicationError => CATEGORY_COMMUNICATION_ERROR,
             Self::InvalidReference
             | Self::InvalidObjectId
             | Self::DimensionDoesNotExist
@@ -44,12 +51,17 @@ impl Detail {
             | Self::Overflow
             | Self::IncorrectDataType
             | Self::NotWriteable => CATEGORY_OPERATIONAL_ERROR,
-            Self::WriteAccessDenied | Self::SecuredWrite | Self::VerifiedWrite => CATEGORY_SECURITY_ERROR,
+            Self::WriteAccessDenied
+            | Self::SecuredWrite
+            | Self::VerifiedWrite
+            | Self::UserNotHavingAccessRights
+            | Self::VerifierNotHavingVerifyRights => CATEGORY_SECURITY_ERROR,
         }
     }
 
     fn detected_by(self) -> i32 {
         match self {
+            Self::EngineCommunicationError => SOURCE_REQUESTING_NMX,
             Self::InvalidReference | Self::InvalidObjectId => SOURCE_REQUESTING_LMX,
             Self::WrongNumberOfDimensions
             | Self::DimensionDoesNotExist
@@ -61,13 +73,16 @@ impl Detail {
             | Self::NotWriteable
             | Self::WriteAccessDenied
             | Self::SecuredWrite
-            | Self::VerifiedWrite => SOURCE_RESPONDING_OBJECT,
+            | Self::VerifiedWrite
+            | Self::UserNotHavingAccessRights
+            | Self::VerifierNotHavingVerifyRights => SOURCE_RESPONDING_OBJECT,
         }
     }
 
     /// For people.
     pub(crate) fn text(self) -> &'static str {
         match self {
+            Self::EngineCommunicationError => "the engine is off scan",
             Self::InvalidReference => "the reference is malformed; use Object.Attribute",
             Self::InvalidObjectId => "no such object in the galaxy",
             Self::WrongNumberOfDimensions => "an array was given for a scalar, or a scalar for an array",
@@ -79,10 +94,14 @@ impl Detail {
                 "an array is referred to as a whole by [] and an element by [n], counted from 1"
             }
             Self::IncorrectDataType => "the value cannot be converted to the attribute's type",
-            Self::NotWriteable => "the attribute is calculated and cannot be written",
-            Self::WriteAccessDenied => "the attribute is view only",
+            Self::NotWriteable => "the attribute is calculated or view only and cannot be written",
+            Self::WriteAccessDenied => "the write needs the id of a user who may do it",
             Self::SecuredWrite => "the attribute needs a secured write",
             Self::VerifiedWrite => "the attribute needs a verified write",
+            Self::UserNotHavingAccessRights => "the user id is not one of an authenticated user",
+            Self::VerifierNotHavingVerifyRights => {
+                "the verifier's id is not one of an authenticated user, or is the writer's own"
+            }
         }
     }
 }
@@ -111,6 +130,11 @@ impl From<TextError> for Detail {
 /// The status of what went well.
 pub(crate) fn ok() -> MxStatus {
     record(-1, CATEGORY_OK, SOURCE_RESPONDING_LMX, 0, "")
+}
+
+/// The status of what was accepted and is still to come.
+pub(crate) fn pending() -> MxStatus {
+    record(-1, CATEGORY_PENDING, SOURCE_REQUESTING_LMX, 0, "")
 }
 
 /// The status of what did not.

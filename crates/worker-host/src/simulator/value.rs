@@ -3,4 +3,4 @@
 mod wire;
 
 pub(crate) use mxgateway_galaxy::value::{Data, DataType, Scalar};
-pub(crate) use wire::{empty, from_wire, to_wire, write_time};
+pub(crate) use wire::{empty, from_wire, integers, list, times, to_wire, wire_type_of, write_time};

@@ -91,6 +91,52 @@ impl MxAccess for Unruly {
         Ok(())
     }
 
+    fn add_buffered_item(
+        &mut self,
+        _server: i32,
+        _definition: &str,
+        _context: &str,
+    ) -> Result<i32, CallError> {
+        Ok(1)
+    }
+
+    fn set_buffered_update_interval(&mut self, _server: i32, _milliseconds: i32) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn suspend(&mut self, _server: i32, _item: i32) -> Result<MxStatus, CallError> {
+        Ok(MxStatus::default())
+    }
+
+    fn activate(&mut self, _server: i32, _item: i32) -> Result<MxStatus, CallError> {
+        Ok(MxStatus::default())
+    }
+
+    fn write_secured(
+        &mut self,
+        _server: i32,
+        _item: i32,
+        _current_user_id: i32,
+        _verifier_user_id: i32,
+        _value: &MxValue,
+        _time: Option<&MxValue>,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn authenticate_user(
+        &mut self,
+        _server: i32,
+        _user_name: &str,
+        _password: &str,
+    ) -> Result<i32, CallError> {
+        Ok(0)
+    }
+
+    fn archestra_user_to_id(&mut self, _server: i32, _user_guid: &str) -> Result<i32, CallError> {
+        Ok(0)
+    }
+
     fn pump(&mut self, inbox: &Inbox, limit: Instant) {
         inbox.wait_until(limit);
     }

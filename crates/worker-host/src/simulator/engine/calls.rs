@@ -7,6 +7,8 @@ use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::{MxValue, mx_value::Kind};
 use mxgateway_galaxy::{Source, Target};
 
+use super::buffered::BufferedUpdates;
+use super::security::Writer;
 use super::{
     Advise, Engine, FIRST_EVENT_DELAY, FirstEvent, Item, Now, QueuedWrite, Registration, Scan, WRITE_DELAY,
 };
@@ -40,7 +42,8 @@ impl Engine {
         self.last_server_handle =
             self.last_server_handle.checked_add(1).ok_or_else(|| exhausted("server"))?;
         let server = self.last_server_handle;
-        self.registration = Some(Registration { server, last_item: 0, items: BTreeMap::new() });
+        self.registration =
+            Some(Registration { server, last_item: 0, items: BTreeMap::new(), users: Vec::new() });
         Ok(server)
     }
 
@@ -50,6 +53,8 @@ impl Engine {
         self.registration = None;
         self.scans.clear();
         self.first_events.clear();
+        self.operations.clear();
+        self.buffered = BufferedUpdates::default();
         self.host.advised.clear();
         Ok(())
     }
@@ -73,7 +78,15 @@ impl Engine {
         }
         registration.last_item = registration.last_item.checked_add(1).ok_or_else(|| exhausted("item"))?;
         let handle = registration.last_item;
-        registration.items.insert(handle, Item { target, advise: None, type_known: false });
+        let item = Item {
+            target,
+            advise: None,
+            type_known: false,
+            buffer: None,
+            to_be_suspended: false,
+            is_suspended: false,
+        };
+        registration.items.insert(handle, item);
         Ok(handle)
     }
 
@@ -85,16 +98,29 @@ impl Engine {
         Ok(())
     }
 
-    /// Both kinds of Advise. An item that is advised already stays as it is.
-    pub(crate) fn advise(&mut self, server: i32, handle: i32, now: Now) -> Result<(), CallError> {
+    /// Advise, or AdviseSupervisory. Data changes of an item that is advised already go on as they are.
+    pub(crate) fn advise(
+        &mut self,
+        server: i32,
+        handle: i32,
+        supervisory: bool,
+        now: Now,
+    ) -> Result<(), CallError> {
+        let number = self.last_advise + 1;
         let item = self.checked_item(server, handle)?;
-        if item.advise.is_some() {
+        if let Some(advise) = &mut item.advise {
+            advise.supervisory = supervisory;
             return Ok(());
         }
-        item.advise = Some(Advise { shown: None });
+        item.advise = Some(Advise { number, supervisory, shown: None });
+        let is_buffered = item.buffer.is_some();
         let target = item.target;
         let due = now.monotonic + FIRST_EVENT_DELAY;
-        self.first_events.push_back(FirstEvent { due, item: handle });
+        self.last_advise = number;
+        self.first_events.push_back(FirstEvent { due, item: handle, advise: number });
+        if is_buffered {
+            self.buffered.advised(handle, now);
+        }
         let Ok(target) = target else { return Ok(()) };
         if let Some(object) = self.galaxy.object(target.attribute) {
             let scan = self.scans.entry(object.scan);
@@ -117,11 +143,15 @@ impl Engine {
         if item.advise.take().is_none() {
             return Err(CallError::invalid(format!("item handle {handle} is not advised")));
         }
+        (item.to_be_suspended, item.is_suspended) = (false, false);
+        if let Some(buffer) = &mut item.buffer {
+            buffer.clear();
+        }
+        self.buffered.un_advised(handle);
         self.scans.retain(|_, scan| {
             scan.items.remove(&handle);
             !scan.items.is_empty()
         });
-        self.first_events.retain(|first| first.item != handle);
         if let Some(group) = self.host_group(handle)
             && let Some(count) = self.host.advised.get_mut(&group)
         {
@@ -139,14 +169,16 @@ impl Engine {
         handle: i32,
         value: &MxValue,
         time: Option<&MxValue>,
+        writer: Writer,
         now: Now,
     ) -> Result<(), CallError> {
         let item = self.checked_item(server, handle)?;
-        if item.advise.is_none() {
+        let Some(advise) = &item.advise else {
             return Err(CallError::invalid(format!(
                 "item handle {handle} is not advised; advise it before writing"
             )));
-        }
+        };
+        let supervisory = advise.supervisory;
         let target = item.target.map_err(|detail| {
             CallError::invalid(format!("item handle {handle} does not resolve: {}", detail.text()))
         })?;
@@ -175,18 +207,28 @@ impl Engine {
         // A storm's goal is taken at once, as it paces the storm.
         let delay = if self.is_storm(target) { Duration::ZERO } else { WRITE_DELAY };
         let due = now.monotonic + delay;
-        self.writes.push_back(QueuedWrite { due, server, item: handle, target, value: value.clone(), time });
+        // User ids end with the registration, so this is asked now.
+        let denied = self.may_write(target.attribute, writer, supervisory).err();
+        self.writes.push_back(QueuedWrite {
+            due,
+            server,
+            item: handle,
+            target,
+            value: value.clone(),
+            time,
+            denied,
+        });
         Ok(())
     }
 
-    fn registration(&mut self, server: i32) -> Result<&mut Registration, CallError> {
+    pub(super) fn registration(&mut self, server: i32) -> Result<&mut Registration, CallError> {
         self.registration
             .as_mut()
             .filter(|registration| registration.server == server)
             .ok_or_else(|| CallError::invalid(format!("there is no server handle {server}")))
     }
 
-    fn checked_item(&mut self, server: i32, handle: i32) -> Result<&mut Item, CallError> {
+    pub(super) fn checked_item(&mut self, server: i32, handle: i32) -> Result<&mut Item, CallError> {
         self.registration(server)?
             .items
             .get_mut(&handle)
@@ -203,12 +245,16 @@ impl Engine {
         let (_, item) = self.item(handle)?;
         match self.galaxy.attribute(item.target.ok()?.attribute)?.source {
             Source::Host(sensor) => Some(Group::of(sensor)),
-            Source::Stored | Source::Storm | Source::Generated(_) | Source::Replayed(_) => None,
+            Source::Stored
+            | Source::Storm
+            | Source::Generated(_)
+            | Source::Replayed(_)
+            | Source::ScanState => None,
         }
     }
 }
 
-fn within_limit(what: &str, text: &str) -> Result<(), CallError> {
+pub(super) fn within_limit(what: &str, text: &str) -> Result<(), CallError> {
     if text.len() <= MAX_TEXT_BYTES {
         return Ok(());
     }

@@ -56,7 +56,7 @@ impl Storms {
 impl Engine {
     /// True when there is something for [`storm`](Self::storm) to do.
     pub(crate) fn is_storming(&self) -> bool {
-        self.storms.0.values().any(|storm| storm.value < storm.goal)
+        !self.off_scan && self.storms.0.values().any(|storm| storm.value < storm.goal)
     }
 
     /// Takes up to `steps` steps of each storm and appends the changes for those who look;
@@ -64,6 +64,9 @@ impl Engine {
     pub(crate) fn storm(&mut self, steps: usize, now: Now, out: &mut Vec<MxEvent>) {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         let Some(registration) = &mut self.registration else { return };
+        if self.off_scan {
+            return;
+        }
         for (id, storm) in self.storms.0.iter_mut().filter(|(_, storm)| storm.value < storm.goal) {
             let Some(attribute) = self.galaxy.attribute(*id) else { continue };
             debug_assert!(matches!(attribute.source, Source::Storm));
@@ -74,7 +77,11 @@ impl Engine {
                 .filter(|(_, item)| {
                     item.target.is_ok_and(|target| target.attribute == *id && target.part == Part::Whole)
                 })
-                .filter_map(|(handle, item)| Some((*handle, item.advise.as_mut()?.shown.as_mut()?)))
+                .filter(|(_, item)| !item.is_suspended && item.buffer.is_none())
+                .filter_map(|(handle, item)| match item.advise.as_mut()?.shown.as_mut()? {
+                    Ok(shown) => Some((*handle, shown)),
+                    Err(_) => None,
+                })
                 .collect();
             storm.at = now.wall;
             if watchers.is_empty() {
@@ -112,6 +119,7 @@ mod tests {
     use mxgateway_contracts::v1::mx_event::Body;
     use mxgateway_contracts::v1::mx_value::Kind;
 
+    use super::super::Writer;
     use super::*;
     use mxgateway_galaxy::Galaxy;
 
@@ -132,14 +140,14 @@ Amount = { type = "double", source = { kind = "storm" } }
         let mut engine = Engine::new(galaxy, now);
         engine.register("test").unwrap();
         let item = engine.add_item(1, attribute, "").unwrap();
-        engine.advise(1, item, now).unwrap();
+        engine.advise(1, item, false, now).unwrap();
         let later = Now { monotonic: now.monotonic + Duration::from_millis(5), ..now };
         engine.run(later, &mut Vec::new());
         (engine, item, later)
     }
 
     fn aim(engine: &mut Engine, item: i32, goal: impl Into<MxValue>, now: Now) {
-        engine.write(1, item, &goal.into(), None, now).unwrap();
+        engine.write(1, item, &goal.into(), None, Writer::Plain { user: 0 }, now).unwrap();
         let mut events = Vec::new();
         engine.run(now, &mut events);
         assert_eq!(events.len(), 1, "the completion of the write, at once: {events:?}");

@@ -5,6 +5,8 @@ use mxgateway_contracts::v1::{MxArray, MxSparseArray};
 use super::*;
 use crate::mxaccess::CallError;
 
+const NOBODY: Writer = Writer::Plain { user: 0 };
+
 const PLANT: &str = r#"
 [galaxy]
 name = "Test"
@@ -76,14 +78,14 @@ impl Rig {
     /// An advised item after its first event, which is returned too.
     fn advised(&mut self, definition: &str) -> (i32, MxEvent) {
         let item = self.add(definition);
-        self.engine.advise(1, item, self.now()).unwrap();
+        self.engine.advise(1, item, false, self.now()).unwrap();
         let mut events = self.advance(5);
         assert_eq!(events.len(), 1, "{definition}: {events:?}");
         (item, events.remove(0))
     }
 
     fn write(&mut self, item: i32, value: impl Into<MxValue>) -> Result<(), CallError> {
-        self.engine.write(1, item, &value.into(), None, self.now())
+        self.engine.write(1, item, &value.into(), None, NOBODY, self.now())
     }
 }
 
@@ -123,7 +125,7 @@ fn the_first_event_follows_an_advise_a_little_later() {
     let mut rig = Rig::new();
     let item = rig.add("Tank.SetPoint");
     assert_eq!(rig.advance(1000), [], "an item that is not advised");
-    rig.engine.advise(1, item, rig.now()).unwrap();
+    rig.engine.advise(1, item, false, rig.now()).unwrap();
     assert_eq!(rig.advance(2), [], "at once");
     let events = rig.advance(3);
     assert_eq!(families(&events), [(EventFamily::OnDataChange, item)]);
@@ -146,7 +148,7 @@ fn changes_come_at_the_scans_with_the_time_of_their_source() {
     rig.engine.un_advise(1, item).unwrap();
     assert_eq!(rig.advance(1000), []);
     assert_eq!(rig.engine.next_due(), None, "nothing is due without advised items");
-    rig.engine.advise(1, item, rig.now()).unwrap();
+    rig.engine.advise(1, item, false, rig.now()).unwrap();
     assert_eq!(families(&rig.advance(5)), [(EventFamily::OnDataChange, item)], "advised again");
 }
 
@@ -154,7 +156,7 @@ fn changes_come_at_the_scans_with_the_time_of_their_source() {
 fn an_object_with_its_own_scan_is_as_fast_as_it_says() {
     let mut rig = Rig::new();
     let item = rig.add("Fast.Count");
-    rig.engine.advise(1, item, rig.now()).unwrap();
+    rig.engine.advise(1, item, false, rig.now()).unwrap();
     rig.advance(5);
     assert_eq!(rig.advance(1000).len(), 1000);
     // The machine slept: one scan, not ten thousand.
@@ -245,7 +247,7 @@ fn writes_that_do_not_fit_complete_with_their_detail() {
         ("Tank.Samples[3]", MxValue::from(30), (-1, 0, 0)),
         ("Tank.Secured", MxValue::from(1), (0, 6, 1012)),
         ("Tank.Verified", MxValue::from(1), (0, 6, 1013)),
-        ("Tank.Locked", MxValue::from(1), (0, 6, 1008)),
+        ("Tank.Locked", MxValue::from(1), (0, 5, 1007)),
         ("Tank.Count", MxValue::from(1), (0, 5, 1007)),
     ];
     for (definition, written, expected) in cases {
@@ -280,10 +282,10 @@ fn a_timed_write_brings_its_own_source_time() {
     let (item, _) = rig.advised("Tank.Mode");
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     for (number, time) in [(1, MxValue::from(at)), (2, MxValue::from("2020-09-13T12:26:40Z"))] {
-        rig.engine.write(1, item, &number.into(), Some(&time), rig.now()).unwrap();
+        rig.engine.write(1, item, &number.into(), Some(&time), NOBODY, rig.now()).unwrap();
         assert_eq!(source_time(&rig.advance(200)[1]), at);
     }
-    let bad = rig.engine.write(1, item, &3.into(), Some(&MxValue::from("noon")), rig.now());
+    let bad = rig.engine.write(1, item, &3.into(), Some(&MxValue::from("noon")), NOBODY, rig.now());
     assert_eq!(bad.unwrap_err().hresult, hresult::E_INVALIDARG);
 }
 
@@ -292,7 +294,7 @@ fn a_write_needs_an_advised_item_with_a_known_type() {
     let mut rig = Rig::new();
     let item = rig.add("Tank.Mode");
     assert!(rig.write(item, 1).unwrap_err().text.contains("not advised"));
-    rig.engine.advise(1, item, rig.now()).unwrap();
+    rig.engine.advise(1, item, false, rig.now()).unwrap();
     assert!(rig.write(item, 1).unwrap_err().text.contains("first OnDataChange"));
     rig.advance(5);
     rig.write(item, 1).unwrap();
@@ -318,10 +320,10 @@ fn bad_handles_and_names_are_refused_with_a_text() {
         ("add", engine.add_item(2, "Tank.Mode", "").map(drop), "no server handle 2"),
         ("add long", engine.add_item(1, &long, "").map(drop), "the limit is 4096"),
         ("remove", engine.remove_item(1, 99), "no item handle 99"),
-        ("advise", engine.advise(1, 99, now), "no item handle 99"),
-        ("advise elsewhere", engine.advise(0, item, now), "no server handle 0"),
+        ("advise", engine.advise(1, 99, false, now), "no item handle 99"),
+        ("advise elsewhere", engine.advise(0, item, false, now), "no server handle 0"),
         ("unadvise", engine.un_advise(1, item), "is not advised"),
-        ("write", engine.write(1, 99, &1.into(), None, now), "no item handle 99"),
+        ("write", engine.write(1, 99, &1.into(), None, NOBODY, now), "no item handle 99"),
     ];
     for (call, result, text) in refused {
         let error = result.expect_err(call);
@@ -340,13 +342,13 @@ fn removed_items_and_ended_registrations_say_nothing_more() {
     let (written, _) = rig.advised("Tank.Mode");
     rig.write(written, 5).unwrap();
     rig.engine.remove_item(1, item).unwrap();
-    assert!(rig.engine.advise(1, item, rig.now()).is_err());
+    assert!(rig.engine.advise(1, item, false, rig.now()).is_err());
     rig.engine.unregister(1).unwrap();
     assert_eq!(rig.engine.register("again"), Ok(2));
     let item = rig.engine.add_item(2, "Tank.Mode", "").unwrap();
     rig.engine.add_item(2, "Tank.Mode", "").unwrap();
     assert_eq!(rig.advance(1000), [], "the completion belonged to the first registration");
-    rig.engine.advise(2, item, rig.now()).unwrap();
+    rig.engine.advise(2, item, false, rig.now()).unwrap();
     assert_eq!(value(&rig.advance(5)[0]), Kind::Int32Value(5), "the write was carried out");
 }
 
@@ -365,8 +367,8 @@ fn sensors_are_wanted_only_while_advised() {
     let used = engine.add_item(1, "Host.Memory.Used", "").unwrap();
     let total = engine.add_item(1, "Host.Memory.Total", "").unwrap();
     assert_eq!(engine.host_groups_due(start), None);
-    engine.advise(1, used, start).unwrap();
-    engine.advise(1, total, start).unwrap();
+    engine.advise(1, used, false, start).unwrap();
+    engine.advise(1, total, false, start).unwrap();
     let groups = engine.host_groups_due(start).unwrap();
     assert_eq!(groups, BTreeSet::from([Group::Memory]));
     engine.host_measured(sensors.read(&groups), start);

@@ -13,6 +13,9 @@ use mxgateway_galaxy::value::{format_time, parse_time};
 use super::{Data, DataType, Scalar};
 use crate::simulator::status::Detail;
 
+/// VARTYPE of a VARIANT within an array.
+const VT_VARIANT: u32 = 12;
+
 fn wire_type(data_type: DataType) -> MxDataType {
     match data_type {
         DataType::Boolean => MxDataType::Boolean,
@@ -52,6 +55,70 @@ pub(crate) fn to_wire(data: &Data, data_type: DataType) -> MxValue {
     }
 }
 
+/// The wire form of several values of one attribute: an array of its type, or of VARIANTs when the values are
+/// arrays themselves.
+pub(crate) fn list(values: impl Iterator<Item = Data>, data_type: DataType) -> MxValue {
+    let values: Vec<_> = values.collect();
+    let scalars: Option<Vec<_>> = values
+        .iter()
+        .map(|value| match value {
+            Data::Scalar(scalar) => Some(scalar.clone()),
+            Data::Array(_) => None,
+        })
+        .collect();
+    if let Some(scalars) = scalars {
+        return to_wire(&Data::Array(scalars.into()), data_type);
+    }
+    let array = MxArray {
+        element_variant_type: VT_VARIANT,
+        element_data_type: wire_type(data_type).into(),
+        dimensions: vec![dimension(values.len())],
+        variant_values: values.iter().map(|value| to_wire(value, data_type)).collect(),
+        ..MxArray::default()
+    };
+    array_value(array)
+}
+
+/// An array of integers.
+pub(crate) fn integers(values: Vec<i32>) -> MxValue {
+    array_value(MxArray {
+        element_variant_type: VT_I4,
+        element_data_type: MxDataType::Integer.into(),
+        dimensions: vec![dimension(values.len())],
+        int32_values: values,
+        ..MxArray::default()
+    })
+}
+
+/// An array of times.
+pub(crate) fn times(values: Vec<prost_types::Timestamp>) -> MxValue {
+    array_value(MxArray {
+        element_variant_type: VT_DATE,
+        element_data_type: MxDataType::Time.into(),
+        dimensions: vec![dimension(values.len())],
+        time_values: values,
+        ..MxArray::default()
+    })
+}
+
+/// MXAccess's name for a type.
+pub(crate) fn wire_type_of(data_type: Option<DataType>) -> MxDataType {
+    data_type.map_or(MxDataType::Unknown, wire_type)
+}
+
+fn array_value(array: MxArray) -> MxValue {
+    MxValue {
+        data_type: array.element_data_type,
+        variant_type: array.element_variant_type | VT_ARRAY,
+        kind: Some(Kind::ArrayValue(array)),
+        raw_variant: Vec::new(),
+    }
+}
+
+fn dimension(length: usize) -> MxDimension {
+    MxDimension { lower_bound: 0, length: u32::try_from(length).unwrap_or(u32::MAX) }
+}
+
 /// The wire form of no value, as it comes with an error status.
 pub(crate) fn empty() -> MxValue {
     MxValue { data_type: MxDataType::Unknown.into(), variant_type: VT_EMPTY, ..MxValue::default() }
@@ -69,11 +136,10 @@ fn scalar_kind(scalar: &Scalar) -> Kind {
 }
 
 fn array(elements: &[Scalar], data_type: DataType) -> MxArray {
-    let length = u32::try_from(elements.len()).unwrap_or(u32::MAX);
     let mut array = MxArray {
         element_variant_type: variant_type(data_type),
         element_data_type: wire_type(data_type).into(),
-        dimensions: vec![MxDimension { lower_bound: 0, length }],
+        dimensions: vec![dimension(elements.len())],
         ..MxArray::default()
     };
     for element in elements {
