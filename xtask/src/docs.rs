@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: what `mxgateway` prints about itself, into the repository.
+//! `cargo xtask docs`: what `mxgateway` prints about itself and what `proto/` says about commands, into the
+//! repository.
 
 use std::fs;
 
@@ -7,11 +8,12 @@ use anyhow::{Context, bail};
 use crate::process;
 use crate::workspace;
 
-/// File and the command line of `mxgateway` that prints it.
-const DOCUMENTS: [(&str, &[&str]); 3] = [
-    ("docs/configuration.md", &["config", "docs"]),
-    ("docs/errors.md", &["errors"]),
-    ("deploy/config/mxgateway.toml", &["config", "docs", "--sample"]),
+/// File, the package whose program prints it, and its command line.
+const DOCUMENTS: [(&str, &str, &[&str]); 4] = [
+    ("docs/configuration.md", "mxgateway", &["config", "docs"]),
+    ("docs/errors.md", "mxgateway", &["errors"]),
+    ("deploy/config/mxgateway.toml", "mxgateway", &["config", "docs", "--sample"]),
+    ("docs/commands.md", "xtask-codegen", &["--commands"]),
 ];
 
 #[derive(clap::Args)]
@@ -23,8 +25,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut stale = Vec::new();
-    for (name, line) in DOCUMENTS {
-        let mut command = process::cargo(&["run", "--quiet", "--package", "mxgateway", "--"]);
+    for (name, package, line) in DOCUMENTS {
+        let mut command = process::cargo(&["run", "--quiet", "--package", package, "--"]);
         let wanted = process::output(command.args(line))?;
         let path = workspace::root().join(name);
         if fs::read_to_string(&path).is_ok_and(|present| present == wanted) {

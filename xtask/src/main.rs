@@ -44,7 +44,8 @@ enum Task {
     Docs(docs::Arguments),
     /// Check which crates may reach what, lints, forbidden unsafe code and file sizes
     Layers,
-    /// Measure the gateway next to NATS and others: stream, latency, replay, memory or report
+    /// Measure the gateway next to NATS and others: stream, latency, replay, memory, invoke, read-bulk, open,
+    /// bulk-subscribe or report
     Bench(bench::Arguments),
     /// Run one fuzz target of tests/fuzz
     Fuzz(fuzz::Arguments),

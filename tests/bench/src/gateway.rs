@@ -61,10 +61,15 @@ where
 impl Gateway {
     /// Starts one with the benches' galaxy and these lines of `[events]`.
     pub(crate) async fn start(events: &str) -> anyhow::Result<Self> {
+        Self::start_with(include_str!("../galaxy.toml"), "", events).await
+    }
+
+    /// Starts one with this galaxy and these lines of `[sessions]` and `[events]`.
+    pub(crate) async fn start_with(galaxy: &str, sessions: &str, events: &str) -> anyhow::Result<Self> {
         let folder = process::folder()?;
-        fs::write(folder.path().join("galaxy.toml"), include_str!("../galaxy.toml"))?;
+        fs::write(folder.path().join("galaxy.toml"), galaxy)?;
         let config = format!(
-            "[sessions]\nallow_multiple_event_subscribers = true\nmax_event_subscribers_per_session = 100000\n\
+            "[sessions]\nallow_multiple_event_subscribers = true\nmax_event_subscribers_per_session = 100000\n{sessions}\
              [simulator]\ngalaxy_path = \"galaxy.toml\"\n[logging]\nfilter = \"warn\"\n[events]\n{events}"
         );
         fs::write(folder.path().join("mxgateway.toml"), config)?;
@@ -81,16 +86,18 @@ impl Gateway {
 
     /// Opens a session and registers.
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
-        let mut client = MxGatewayClient::new(self.connect().await?);
-        let request = OpenSessionRequest { client_session_name: "bench".to_owned(), ..Default::default() };
-        let opened = client.open_session(request).await.with_context(|| self.log())?.into_inner();
-        let mut session = Session { client, id: opened.session_id, epoch: 0, server_handle: 0 };
+        let mut session = self.opener().await?.open().await.with_context(|| self.log())?;
         let register = RegisterCommand { client_name: "bench".to_owned() };
         match session.invoke(Payload::Register(register)).await?.payload {
             Some(Reply::Register(registered)) => session.server_handle = registered.server_handle,
             other => bail!("Register gave {other:?}"),
         }
         Ok(session)
+    }
+
+    /// A connection that a session can be opened on.
+    pub(crate) async fn opener(&self) -> anyhow::Result<Opener> {
+        Ok(Opener(MxGatewayClient::new(self.connect().await?)))
     }
 
     /// Ends it in order.
@@ -104,17 +111,30 @@ impl Gateway {
     }
 }
 
+/// A connection without a session.
+pub(crate) struct Opener(MxGatewayClient<Channel>);
+
+impl Opener {
+    /// Opens a session; it is ready then.
+    pub(crate) async fn open(self) -> anyhow::Result<Session> {
+        let mut client = self.0;
+        let request = OpenSessionRequest { client_session_name: "bench".to_owned(), ..Default::default() };
+        let opened = client.open_session(request).await?.into_inner();
+        Ok(Session { client, id: opened.session_id, epoch: 0, server_handle: 0 })
+    }
+}
+
 /// An open session.
 #[derive(Clone)]
 pub(crate) struct Session {
     client: MxGatewayClient<Channel>,
     pub(crate) id: String,
     pub(crate) epoch: u64,
-    server_handle: i32,
+    pub(crate) server_handle: i32,
 }
 
 impl Session {
-    async fn invoke(&mut self, payload: Payload) -> anyhow::Result<MxCommandReply> {
+    pub(crate) async fn invoke(&mut self, payload: Payload) -> anyhow::Result<MxCommandReply> {
         let request = InvokeRequest {
             session_id: self.id.clone(),
             command: Some(payload.into()),

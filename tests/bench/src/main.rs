@@ -4,14 +4,19 @@
 #![forbid(unsafe_code)]
 
 mod baseline;
+mod bulk_subscribe;
 mod codec;
+mod commands;
 mod gateway;
 mod hex;
+mod invoke;
 mod latency;
 mod memory;
+mod open;
 mod options;
 mod process;
 mod progress;
+mod read_bulk;
 mod replay;
 mod report;
 mod row;
@@ -43,6 +48,14 @@ enum Bench {
     Replay(Options),
     /// Memory of a subscriber that gets nothing
     Memory(Options),
+    /// Round trip of a command, one at a time
+    Invoke(Options),
+    /// Cached values read per second by 5 clients at once
+    ReadBulk(Options),
+    /// Time until a session is ready, one at a time and 64 at once
+    Open(Options),
+    /// Time to subscribe 10,000 tags
+    BulkSubscribe(Options),
     /// All of them, with a document
     Report {
         #[command(flatten)]
@@ -56,6 +69,10 @@ enum Bench {
         #[arg(long)]
         event: String,
     },
+    #[command(hide = true)]
+    HopServer,
+    #[command(hide = true)]
+    HopWorker,
     #[command(hide = true)]
     RingGateway,
     #[command(hide = true)]
@@ -84,17 +101,39 @@ async fn main() -> anyhow::Result<()> {
             let options = options.check()?;
             show(&memory::run(&options).await?, &options);
         }
+        Bench::Invoke(options) => {
+            let options = options.check()?;
+            show(&invoke::run(&options).await?, &options);
+        }
+        Bench::ReadBulk(options) => {
+            let options = options.check()?;
+            show(&read_bulk::run(&options).await?, &options);
+        }
+        Bench::Open(options) => {
+            let options = options.check()?;
+            show(&open::run(&options).await?, &options);
+        }
+        Bench::BulkSubscribe(options) => {
+            let options = options.check()?;
+            show(&bulk_subscribe::run(&options).await?, &options);
+        }
         Bench::Report { options, output } => {
             let options = options.check()?;
             let mut rows = throughput::run(&options).await?;
             rows.extend(latency::run(&options).await?);
             rows.extend(replay::run(&options).await?);
             rows.extend(memory::run(&options).await?);
+            rows.extend(invoke::run(&options).await?);
+            rows.extend(read_bulk::run(&options).await?);
+            rows.extend(open::run(&options).await?);
+            rows.extend(bulk_subscribe::run(&options).await?);
             show(&rows, &options);
             report::write(&output, &rows, &options)?;
             note(&format!("wrote {}", output.display()));
         }
         Bench::BareServer { event } => baseline::tonic::run(hex::decode(&event)?).await?,
+        Bench::HopServer => baseline::hop::run_server().await?,
+        Bench::HopWorker => baseline::hop::run_worker()?,
         Bench::RingGateway => baseline::ring::run_gateway().await?,
         Bench::RingWorker { event } => baseline::ring::run_worker(&hex::decode(&event)?)?,
     }

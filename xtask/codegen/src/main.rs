@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program that talks to people")]
 
+mod commands;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,11 +31,18 @@ struct Arguments {
     /// Change nothing; fail when the committed code is not what proto/ gives
     #[arg(long)]
     check: bool,
+    /// Only print the document about the commands; `cargo xtask docs` writes it
+    #[arg(long, conflicts_with = "check")]
+    commands: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let root = root();
+    if arguments.commands {
+        print!("{}", commands::document(&compile(&root.join("proto"))?)?);
+        return Ok(());
+    }
     let wanted = generate(&root.join("proto"))?;
     let folder = root.join(GENERATED);
     let present = read_folder(&folder)?;
@@ -66,15 +75,21 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// File name to content.
-fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let descriptors = protox::Compiler::new([protos])
+/// The contract, with its comments.
+fn compile(protos: &Path) -> anyhow::Result<prost_types_descriptor::FileDescriptorSet> {
+    let set = protox::Compiler::new([protos])
         .context("cannot read proto/")?
         .include_source_info(true)
         .include_imports(true)
         .open_files(PROTOS)
         .context("proto/ does not compile")?
         .file_descriptor_set();
+    Ok(set)
+}
+
+/// File name to content.
+fn generate(protos: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    let descriptors = compile(protos)?;
 
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let messages = scratch.path().join("messages");
