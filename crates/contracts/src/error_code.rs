@@ -81,6 +81,8 @@ error_codes! {
     CommandTimeout => "COMMAND_TIMEOUT", DeadlineExceeded, 504;
     /// The request id belongs to another command already; use a new one.
     RequestIdReused => "REQUEST_ID_REUSED", AlreadyExists, 409;
+    /// The gateway's configuration does not allow it; the message names the key.
+    NotEnabled => "NOT_ENABLED", FailedPrecondition, 409;
     /// This gateway or backend does not do that.
     NotSupported => "NOT_SUPPORTED", Unimplemented, 501;
     /// A fault of the gateway itself; its log has the details.

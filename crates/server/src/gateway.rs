@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
+use mxgateway_galaxy::GalaxyError;
 use mxgateway_session::{ManagerSettings, SessionManager};
 use mxgateway_session_core::distributor::DistributorSettings;
 use mxgateway_session_core::lease::LeaseSettings;
@@ -18,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
+use crate::array_names::ArrayNames;
 use crate::config::Config;
-use crate::grpc::{GatewayService, Sessions};
+use crate::grpc::{GatewayService, ServiceSettings, Sessions};
 use crate::listener::{self, ListenerLimits};
 
 /// After the sessions are closed, requests have this long to see their end.
@@ -39,6 +41,9 @@ pub enum RunError {
     /// The reflection service could not be made from the descriptors.
     #[error("the contract's descriptors are broken")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The simulator's galaxy, in which names are looked up, is none.
+    #[error("the simulator's galaxy cannot be used (simulator.galaxy_path)")]
+    Galaxy(#[from] GalaxyError),
     /// A part that must run as long as the gateway ended.
     #[error("{0} ended although the gateway was not told to stop")]
     PartEnded(&'static str),
@@ -53,9 +58,10 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), RunError> {
+    let array_names = ArrayNames::load(&config)?;
     let supervisor = Supervisor::new(supervisor_config(&config));
     let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
-    let (health, routes) = routes(&config, &sessions).await?;
+    let (health, routes) = routes(&config, &sessions, array_names).await?;
 
     let address = config.server.listen;
     let listening = async {
@@ -107,9 +113,18 @@ pub async fn run(
     failed.map_or(Ok(()), Err)
 }
 
-async fn routes(config: &Config, sessions: &Arc<Sessions>) -> Result<(HealthReporter, Routes), RunError> {
+async fn routes(
+    config: &Config,
+    sessions: &Arc<Sessions>,
+    array_names: ArrayNames,
+) -> Result<(HealthReporter, Routes), RunError> {
     let largest = config.protocol.max_grpc_message_bytes.get();
-    let service = GatewayService::new(Arc::clone(sessions), config.sessions.default_command_timeout);
+    let settings = ServiceSettings {
+        default_command_timeout: config.sessions.default_command_timeout,
+        array_names,
+        allow_fault_injection: config.simulator.allow_fault_injection,
+    };
+    let service = GatewayService::new(Arc::clone(sessions), settings);
     let gateway =
         MxGatewayServer::new(service).max_decoding_message_size(largest).max_encoding_message_size(largest);
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -3,6 +3,7 @@
 mod convert;
 mod errors;
 mod item_changes;
+mod preparation;
 mod refusal_layer;
 mod service;
 mod stream;
@@ -12,7 +13,7 @@ use mxgateway_session::SessionManager;
 use mxgateway_supervisor::Supervisor;
 
 pub(crate) use refusal_layer::RefusalLayer;
-pub(crate) use service::GatewayService;
+pub(crate) use service::{GatewayService, ServiceSettings};
 
 /// The sessions of this gateway.
 pub(crate) type Sessions = SessionManager<Supervisor>;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod array_names;
 pub mod config;
 mod gateway;
 mod grpc;

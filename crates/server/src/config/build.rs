@@ -35,6 +35,7 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
             allow_multiple_event_subscribers: values.flag("sessions.allow_multiple_event_subscribers")?,
             max_event_subscribers_per_session: values
                 .non_zero("sessions.max_event_subscribers_per_session")?,
+            complete_array_names: values.flag("sessions.complete_array_names")?,
         },
         events: EventsConfig {
             queue_capacity: values.non_zero("events.queue_capacity")?,
@@ -69,6 +70,7 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
         simulator: SimulatorConfig {
             galaxy_path: Some(values.path("simulator.galaxy_path")?)
                 .filter(|path| !path.as_os_str().is_empty()),
+            allow_fault_injection: values.flag("simulator.allow_fault_injection")?,
         },
         logging: LoggingConfig {
             format: match values.text("logging.format")? {

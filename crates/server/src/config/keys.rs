@@ -167,6 +167,13 @@ pub const KEYS: &[Key] = &[
         "Most subscribers of one session, when several are allowed.",
     ),
     key(
+        "sessions.complete_array_names",
+        Kind::Flag,
+        "true",
+        "Whether `[]` is appended to the bare name of an array when an item is added, where the galaxy says \
+         that it is one; without it MXAccess refuses such a name on its first event.",
+    ),
+    key(
         "events.queue_capacity",
         count(1, 10_000_000),
         "10000",
@@ -271,6 +278,12 @@ pub const KEYS: &[Key] = &[
         Kind::Path { empty: Some("the built-in galaxy") },
         "",
         "File that describes the simulated galaxy.",
+    ),
+    key(
+        "simulator.allow_fault_injection",
+        Kind::Flag,
+        "false",
+        "Whether clients may make the simulator misbehave, by the command InjectFault; for tests of clients.",
     ),
     key("logging.format", Kind::Choice(&["text", "json"]), "text", "How a line of the log looks."),
     key("logging.filter", Kind::LogFilter, "info", "What is logged; on standard error."),

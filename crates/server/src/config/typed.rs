@@ -54,6 +54,8 @@ pub struct SessionsConfig {
     pub allow_multiple_event_subscribers: bool,
     /// Most subscribers of one session, when several are allowed.
     pub max_event_subscribers_per_session: NonZeroUsize,
+    /// Whether `[]` is appended to bare names of arrays.
+    pub complete_array_names: bool,
 }
 
 /// Section `events`.
@@ -131,6 +133,8 @@ pub struct ProtocolConfig {
 pub struct SimulatorConfig {
     /// The galaxy file; `None` is the built-in one.
     pub galaxy_path: Option<PathBuf>,
+    /// Whether clients may make the simulator misbehave.
+    pub allow_fault_injection: bool,
 }
 
 /// Section `logging`.

@@ -92,7 +92,8 @@ pub(super) fn invoke(error: &InvokeError, session_id: SessionId, command: &str) 
             RefusalKind::Invalid => ErrorCode::InvalidRequest.status(text, &subject),
             RefusalKind::Unsupported => ErrorCode::NotSupported.status(text, &subject),
             RefusalKind::ShuttingDown => ErrorCode::SessionClosed.status(text, &subject),
-            RefusalKind::RequestIdReused => ErrorCode::RequestIdReused.status(text, &subject),
+            RefusalKind::RequestIdReused => ErrorCode::RequestIdReused
+                .status(format!("{text}; use a new request id for each command"), &subject),
             RefusalKind::Cancelled => ErrorCode::CommandTimeout.status(text, &subject),
             RefusalKind::ApartmentGone => ErrorCode::WorkerUnavailable.status(text, &subject),
         },
@@ -103,6 +104,71 @@ pub(super) fn invalid(field: &str, problem: &str) -> Status {
     ErrorCode::InvalidRequest.status(format!("{field}: {problem}"), &[("field", field)])
 }
 
+pub(super) fn fault_injection_not_allowed() -> Status {
+    ErrorCode::NotEnabled.status(
+        "this gateway takes no InjectFault; set simulator.allow_fault_injection = true where clients are tested",
+        &[("key", "simulator.allow_fault_injection")],
+    )
+}
+
 pub(super) fn alarms_not_supported() -> Status {
     ErrorCode::NotSupported.status("this gateway does not serve alarms", &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_without_a_reply_has_a_definite_error() {
+        let id: SessionId = "session-00112233445566778899aabbccddeeff".parse().unwrap();
+        let refused =
+            |kind| InvokeError::Port(PortError::Refused { kind, message: "the worker's words".to_owned() });
+        let cases = [
+            (
+                InvokeError::PendingLimit { limit: 128 },
+                ErrorCode::PendingCommandLimit,
+                "sessions.max_pending",
+            ),
+            (
+                InvokeError::Timeout { limit: Duration::from_secs(1) },
+                ErrorCode::CommandTimeout,
+                "no reply within 1 s; the command may still be carried out",
+            ),
+            (
+                InvokeError::Port(PortError::OutcomeUnknown("exit code 1".to_owned())),
+                ErrorCode::OutcomeUnknown,
+                "exit code 1; it may or may not have been carried out",
+            ),
+            (
+                InvokeError::Port(PortError::Gone("exit code 1".to_owned())),
+                ErrorCode::WorkerUnavailable,
+                "the worker is gone: exit code 1",
+            ),
+            (
+                InvokeError::Port(PortError::Busy("it does not read".to_owned())),
+                ErrorCode::WorkerUnavailable,
+                "it does not read",
+            ),
+            (refused(RefusalKind::RequestIdReused), ErrorCode::RequestIdReused, "use a new request id"),
+            (refused(RefusalKind::Invalid), ErrorCode::InvalidRequest, "the worker's words"),
+            (refused(RefusalKind::Cancelled), ErrorCode::CommandTimeout, "the worker's words"),
+            (refused(RefusalKind::TooLarge), ErrorCode::MessageTooLarge, "workers.max_frame_bytes"),
+        ];
+        for (error, code, words) in cases {
+            let status = invoke(&error, id, "Write");
+            assert_eq!(ErrorCode::of(&status), Some(code), "{error:?}");
+            assert!(status.message().contains(words), "{status:?}");
+            assert!(status.message().starts_with(&format!("Write on session {id}: ")), "{status:?}");
+        }
+        assert_eq!(ErrorCode::CommandTimeout.grpc(), tonic::Code::DeadlineExceeded);
+        assert_eq!(ErrorCode::RequestIdReused.grpc(), tonic::Code::AlreadyExists);
+    }
+
+    #[test]
+    fn what_is_switched_off_names_its_key() {
+        let status = fault_injection_not_allowed();
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+        assert!(status.message().contains("simulator.allow_fault_injection"));
+    }
 }

@@ -1,8 +1,12 @@
 //! What a command that succeeded changed about a session's items.
+//!
+//! A bulk command changes what its rows say, each by itself. Suspend and Activate change nothing here: a
+//! suspended item stays advised. ReadBulk leaves no trace.
 
 use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_command::Payload;
-use mxgateway_contracts::v1::{MxCommand, MxCommandReply, mx_command_reply};
+use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
+use mxgateway_contracts::v1::{BulkSubscribeReply, MxCommand, MxCommandReply, SubscribeResult};
 use mxgateway_session_core::event::ItemKey;
 use mxgateway_session_core::items::{AdviseState, Item, ItemChange};
 
@@ -14,6 +18,30 @@ pub(super) enum Intent {
     Add(i32, Item),
     Remove(ItemKey),
     Advise(ItemKey, AdviseState),
+    /// Adds each, and advises it where the state is not `None`.
+    AddEach(i32, Vec<Item>, AdviseState),
+    RemoveEach(i32, Vec<i32>),
+    AdviseEach(i32, Vec<i32>, AdviseState),
+}
+
+impl Intent {
+    /// For the reply to an earlier command with the same request id: its items were added long ago, and
+    /// their events since then are theirs. A handle's earlier item took its values with it.
+    pub(super) fn repeated(self) -> Self {
+        let long_ago = |item| Item { added_after: 0, ..item };
+        match self {
+            Self::Add(server_handle, item) => Self::Add(server_handle, long_ago(item)),
+            Self::AddEach(server_handle, items, advise) => {
+                Self::AddEach(server_handle, items.into_iter().map(long_ago).collect(), advise)
+            }
+            Self::Register
+            | Self::Unregister(_)
+            | Self::Remove(_)
+            | Self::Advise(..)
+            | Self::RemoveEach(..)
+            | Self::AdviseEach(..) => self,
+        }
+    }
 }
 
 /// `newest` is the sequence of the newest event before the command is sent.
@@ -26,11 +54,15 @@ pub(super) fn intent(command: &MxCommand, newest: u64) -> Option<Intent> {
         advise: AdviseState::None,
         added_after: newest,
     };
+    let items = |tags: &[String]| tags.iter().map(|tag| item(tag, "")).collect();
     Some(match command.payload.as_ref()? {
         Payload::Register(_) => Intent::Register,
         Payload::Unregister(command) => Intent::Unregister(command.server_handle),
         Payload::AddItem(command) => Intent::Add(command.server_handle, item(&command.item_definition, "")),
         Payload::AddItem2(command) => {
+            Intent::Add(command.server_handle, item(&command.item_definition, &command.item_context))
+        }
+        Payload::AddBufferedItem(command) => {
             Intent::Add(command.server_handle, item(&command.item_definition, &command.item_context))
         }
         Payload::RemoveItem(command) => Intent::Remove(key(command.server_handle, command.item_handle)),
@@ -43,66 +75,89 @@ pub(super) fn intent(command: &MxCommand, newest: u64) -> Option<Intent> {
         Payload::UnAdvise(command) => {
             Intent::Advise(key(command.server_handle, command.item_handle), AdviseState::None)
         }
+        Payload::AddItemBulk(command) => {
+            Intent::AddEach(command.server_handle, items(&command.tag_addresses), AdviseState::None)
+        }
+        Payload::SubscribeBulk(command) => {
+            let advise = advise_state(command.supervisory);
+            Intent::AddEach(command.server_handle, items(&command.tag_addresses), advise)
+        }
+        Payload::AdviseItemBulk(command) => {
+            let advise = advise_state(command.supervisory);
+            Intent::AdviseEach(command.server_handle, command.item_handles.clone(), advise)
+        }
+        Payload::UnAdviseItemBulk(command) => {
+            Intent::AdviseEach(command.server_handle, command.item_handles.clone(), AdviseState::None)
+        }
+        Payload::RemoveItemBulk(command) => {
+            Intent::RemoveEach(command.server_handle, command.item_handles.clone())
+        }
+        Payload::UnsubscribeBulk(command) => {
+            Intent::RemoveEach(command.server_handle, command.item_handles.clone())
+        }
         _ => return None,
     })
 }
 
-/// The change, when the reply says that it happened.
-pub(super) fn change(intent: Intent, reply: &MxCommandReply) -> Option<ItemChange> {
+fn advise_state(supervisory: bool) -> AdviseState {
+    if supervisory { AdviseState::Supervisory } else { AdviseState::Advised }
+}
+
+/// The changes, as far as the reply says that they happened.
+pub(super) fn changes(intent: Intent, reply: &MxCommandReply) -> Vec<ItemChange> {
     if !hresult::is_success(reply.hresult) {
-        return None;
+        return Vec::new();
     }
     match intent {
         Intent::Register => match &reply.payload {
-            Some(mx_command_reply::Payload::Register(reply)) => {
-                Some(ItemChange::Registered(reply.server_handle))
-            }
-            _ => None,
+            Some(ReplyPayload::Register(reply)) => vec![ItemChange::Registered(reply.server_handle)],
+            _ => Vec::new(),
         },
-        Intent::Unregister(server_handle) => Some(ItemChange::Unregistered(server_handle)),
+        Intent::Unregister(server_handle) => vec![ItemChange::Unregistered(server_handle)],
         Intent::Add(server_handle, item) => {
             let item_handle = match &reply.payload {
-                Some(mx_command_reply::Payload::AddItem(reply)) => reply.item_handle,
-                Some(mx_command_reply::Payload::AddItem2(reply)) => reply.item_handle,
-                _ => return None,
+                Some(ReplyPayload::AddItem(reply)) => reply.item_handle,
+                Some(ReplyPayload::AddItem2(reply)) => reply.item_handle,
+                Some(ReplyPayload::AddBufferedItem(reply)) => reply.item_handle,
+                _ => return Vec::new(),
             };
-            Some(ItemChange::Added(ItemKey { server_handle, item_handle }, item))
+            vec![ItemChange::Added(ItemKey { server_handle, item_handle }, item)]
         }
-        Intent::Remove(key) => Some(ItemChange::Removed(key)),
-        Intent::Advise(key, advise) => Some(ItemChange::Advised(key, advise)),
+        Intent::Remove(key) => vec![ItemChange::Removed(key)],
+        Intent::Advise(key, advise) => vec![ItemChange::Advised(key, advise)],
+        Intent::AddEach(server_handle, items, advise) => succeeded(reply, items)
+            .map(|(row, item)| {
+                let key = ItemKey { server_handle, item_handle: row.item_handle };
+                ItemChange::Added(key, Item { advise, ..item })
+            })
+            .collect(),
+        Intent::RemoveEach(server_handle, handles) => succeeded(reply, handles)
+            .map(|(_, item_handle)| ItemChange::Removed(ItemKey { server_handle, item_handle }))
+            .collect(),
+        Intent::AdviseEach(server_handle, handles, advise) => succeeded(reply, handles)
+            .map(|(_, item_handle)| ItemChange::Advised(ItemKey { server_handle, item_handle }, advise))
+            .collect(),
+    }
+}
+
+/// The rows that succeeded, each with what the command said for it.
+fn succeeded<T>(reply: &MxCommandReply, of_command: Vec<T>) -> impl Iterator<Item = (&SubscribeResult, T)> {
+    let rows = rows(reply).map_or(&[][..], |rows| &rows.results);
+    rows.iter().zip(of_command).filter(|(row, _)| row.was_successful)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other replies have no rows of this kind")]
+fn rows(reply: &MxCommandReply) -> Option<&BulkSubscribeReply> {
+    match reply.payload.as_ref()? {
+        ReplyPayload::AddItemBulk(rows)
+        | ReplyPayload::AdviseItemBulk(rows)
+        | ReplyPayload::RemoveItemBulk(rows)
+        | ReplyPayload::UnAdviseItemBulk(rows)
+        | ReplyPayload::SubscribeBulk(rows)
+        | ReplyPayload::UnsubscribeBulk(rows) => Some(rows),
+        _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use mxgateway_contracts::v1::{AddItemCommand, AddItemReply, PingCommand, UnregisterCommand};
-
-    use super::*;
-
-    #[test]
-    fn a_reply_decides_whether_a_command_changed_something() {
-        let add = MxCommand::from(Payload::AddItem(AddItemCommand {
-            server_handle: 1,
-            item_definition: "Tank_001.Level".to_owned(),
-        }));
-        let done = MxCommandReply {
-            payload: Some(mx_command_reply::Payload::AddItem(AddItemReply { item_handle: 7 })),
-            ..MxCommandReply::default()
-        };
-        let Some(ItemChange::Added(key, item)) = change(intent(&add, 0).unwrap(), &done) else {
-            panic!("no item was added")
-        };
-        assert_eq!(key, ItemKey { server_handle: 1, item_handle: 7 });
-        assert_eq!(item.definition, "Tank_001.Level");
-
-        let failed = MxCommandReply { hresult: hresult::E_INVALIDARG, ..done };
-        assert_eq!(change(intent(&add, 0).unwrap(), &failed), None);
-    }
-
-    #[test]
-    fn commands_that_change_no_items_are_not_remembered() {
-        assert!(intent(&Payload::Ping(PingCommand::default()).into(), 0).is_none());
-        assert!(intent(&MxCommand::default(), 0).is_none());
-        assert!(intent(&Payload::Unregister(UnregisterCommand { server_handle: 1 }).into(), 0).is_some());
-    }
-}
+mod tests;

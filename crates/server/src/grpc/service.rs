@@ -17,11 +17,16 @@ use mxgateway_session_core::event::Position;
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
 use tonic::{Request, Response, Status};
 
-use super::{Session, Sessions, convert, errors, item_changes, stream, validate};
+use super::{Session, Sessions, convert, errors, item_changes, preparation, stream, validate};
+use crate::array_names::ArrayNames;
 
 /// What a client may ask the gateway whether it can.
-const CAPABILITIES: [&str; 8] = [
+const CAPABILITIES: [&str; 12] = [
     "invoke",
+    "invoke-bulk",
+    "invoke-request-id",
+    "invoke-cancel",
+    "sparse-array-writes",
     "list-sessions",
     "stream-events",
     "stream-resume",
@@ -41,12 +46,23 @@ type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Clone, Debug)]
 pub(crate) struct GatewayService {
     sessions: Arc<Sessions>,
-    default_command_timeout: Duration,
+    settings: Arc<ServiceSettings>,
+}
+
+/// What the service needs of the configuration.
+#[derive(Debug)]
+pub(crate) struct ServiceSettings {
+    /// Limit of a command whose session names none.
+    pub(crate) default_command_timeout: Duration,
+    /// Where bare names of arrays are looked up.
+    pub(crate) array_names: ArrayNames,
+    /// Whether InjectFault is let through.
+    pub(crate) allow_fault_injection: bool,
 }
 
 impl GatewayService {
-    pub(crate) fn new(sessions: Arc<Sessions>, default_command_timeout: Duration) -> Self {
-        Self { sessions, default_command_timeout }
+    pub(crate) fn new(sessions: Arc<Sessions>, settings: ServiceSettings) -> Self {
+        Self { sessions, settings: Arc::new(settings) }
     }
 
     fn session(&self, id: &str) -> Result<Session, Status> {
@@ -68,7 +84,7 @@ impl MxGateway for GatewayService {
             command_timeout: validate::limit(
                 "command_timeout",
                 request.command_timeout.as_ref(),
-                self.default_command_timeout,
+                self.settings.default_command_timeout,
             )?,
         };
         let session = self.sessions.open(options).await.map_err(|error| errors::open(&error))?;
@@ -137,13 +153,20 @@ impl MxGateway for GatewayService {
             given => given,
         };
         let limit = validate::limit("timeout", request.timeout.as_ref(), session.options().command_timeout)?;
-        let mx_command = request.command.unwrap_or_default();
+        let mut mx_command = request.command.unwrap_or_default();
         let kind = command::kind(&mx_command)
             .ok_or_else(|| errors::invalid("command", "has no payload, or one this gateway does not know"))?;
+        if kind == v1::CommandKind::InjectFault && !self.settings.allow_fault_injection {
+            return Err(errors::fault_injection_not_allowed());
+        }
 
         let (reply, repeated_request) = if kind == v1::CommandKind::ShutdownWorker {
             (shut_down(&session).await?, false)
         } else {
+            let amendments = match &mut mx_command.payload {
+                Some(payload) => preparation::prepare(payload, &self.settings.array_names)?,
+                None => preparation::Amendments::default(),
+            };
             let intent = item_changes::intent(&mx_command, session.newest_sequence());
             let sent = worker_v1::Command {
                 command: Some(mx_command),
@@ -155,9 +178,13 @@ impl MxGateway for GatewayService {
                 .await
                 .map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
             let mut reply = answer.reply;
-            if let Some(change) = intent.and_then(|intent| item_changes::change(intent, &reply)) {
-                session.apply(change);
+            if let Some(intent) = intent {
+                let intent = if answer.repeated_request { intent.repeated() } else { intent };
+                for change in item_changes::changes(intent, &reply) {
+                    session.apply(change);
+                }
             }
+            amendments.settle(&mut reply);
             if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
                 // Only the gateway knows it.
                 payload.state = convert::state(session.state()).into();

@@ -154,8 +154,12 @@ impl FakeWorker {
                 std::future::pending().await
             }
             "answers-nothing" => None,
-            "refuses" => {
-                let code = CommandRefusalCode::Unsupported.into();
+            "refuses" | "knows-the-request-id" => {
+                let code = match self.script.as_str() {
+                    "refuses" => CommandRefusalCode::Unsupported,
+                    _ => CommandRefusalCode::RequestIdReused,
+                };
+                let code = code.into();
                 let refusal = Some(CommandRefusal { code, message: "Suspend is not for me".to_owned() });
                 self.writer
                     .send(call_id, Body::CommandReply(CommandReply { refusal, ..CommandReply::default() }))

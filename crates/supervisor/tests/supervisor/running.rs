@@ -45,6 +45,74 @@ async fn a_refusal_goes_through_and_hurts_nobody() {
 }
 
 #[tokio::test]
+async fn a_request_id_of_another_command_is_refused_as_that() {
+    let harness = Harness::new("knows-the-request-id");
+    let session = harness.open().await;
+    let refusal = session.invoke(command("a"), LIMIT).await.unwrap_err();
+    let InvokeError::Port(PortError::Refused { kind, .. }) = refusal else { panic!("{refusal}") };
+    assert_eq!(kind, RefusalKind::RequestIdReused);
+    within("the close", session.close(CloseReason::ClientClose)).await;
+}
+
+#[tokio::test]
+async fn a_call_whose_client_left_is_cancelled_and_gives_its_place_back() {
+    let harness = Harness::new("answers-nothing");
+    let session = harness.open().await;
+    let mut events = from_the_beginning(&session);
+    let call = tokio::spawn({
+        let session = session.clone();
+        async move { session.invoke(command("a"), LIMIT).await }
+    });
+    within("the call to be sent", async {
+        while session.pending_commands() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Another call is in the worker too, so the first one was sent before it.
+    let outcome = session.invoke(command("b"), Duration::from_millis(50)).await;
+    assert!(matches!(outcome, Err(InvokeError::Timeout { .. })), "{outcome:?}");
+    call.abort();
+    let mut cancelled = Vec::new();
+    while cancelled.len() < 2 {
+        match within("the worker to see both cancels", events.next()).await {
+            Some(StreamElement::Events(events)) => {
+                cancelled.extend(events.iter().map(|event| event.item.item_handle));
+            }
+            Some(StreamElement::Start(_) | StreamElement::Bookmark(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    cancelled.sort_unstable();
+    assert_eq!((cancelled, session.pending_commands()), (vec![1, 2], 0));
+    within("the close", session.close(CloseReason::ClientClose)).await;
+}
+
+#[tokio::test]
+async fn every_call_in_flight_learns_that_its_outcome_is_unknown() {
+    let harness = Harness::new("answers-nothing");
+    let session = harness.open().await;
+    let mut calls = JoinSet::new();
+    for number in 0..10 {
+        let session = session.clone();
+        calls.spawn(async move { session.invoke(command(&number.to_string()), LIMIT).await });
+    }
+    within("the calls to wait", async {
+        while session.pending_commands() < 10 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within("the kill", session.kill()).await;
+    for outcome in within("the calls to end", calls.join_all()).await {
+        unknown_outcome(outcome);
+    }
+    let late = session.invoke(command("late"), LIMIT).await.unwrap_err();
+    assert!(matches!(late, InvokeError::NotUsable(_)), "{late}");
+    harness.assert_nothing_left();
+}
+
+#[tokio::test]
 async fn a_call_nobody_waits_for_is_cancelled_at_the_worker() {
     let harness = Harness::new("answers-nothing");
     let session = harness.open().await;
