@@ -15,6 +15,7 @@ pub mod command;
 pub mod error_code;
 pub mod event_header;
 pub mod hresult;
+mod redaction;
 pub mod sparse_array;
 pub mod stream_item;
 pub mod time;

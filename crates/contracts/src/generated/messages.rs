@@ -1318,6 +1318,7 @@ pub struct WriteSecured2Command {
 /// AuthenticateUser(hLMXServerHandle, VerifyUser, VerifyUserPsw): checks a password and gives a user id. With
 /// galaxy security off, any name and password give an id: then success proves nothing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct AuthenticateUserCommand {
     #[prost(sint32, tag = "1")]
     pub server_handle: i32,

@@ -27,8 +27,9 @@ fn assert_code(status: &Status, code: ErrorCode) {
 async fn an_unknown_tag_is_an_error_status_on_its_first_event() {
     let (_gateway, session) = session().await;
     let mut stream = session.stream().await;
-    let (_, items) =
-        session.advise_tags(&["Nobody.Knows", "TestMachine_001.Missing", "TestMachine_001.Samples[99]"]).await;
+    let (_, items) = session
+        .advise_tags(&["Nobody.Knows", "TestMachine_001.Missing", "TestMachine_001.Samples[99]"])
+        .await;
     for item in items {
         let event = stream.event_of(EventFamily::OnDataChange, item).await;
         let status = &event.statuses[0];
