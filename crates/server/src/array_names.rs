@@ -33,6 +33,14 @@ impl ArrayNames {
         }
     }
 
+    /// True when names are completed at all.
+    pub(crate) fn is_known(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Described(_) => true,
+        }
+    }
+
     /// The reference with its brackets; `None` when it needs none or nothing is known about it. Names as in
     /// AddItem2: `context` is empty without one.
     pub(crate) fn completed(&self, definition: &str, context: &str) -> Option<String> {
@@ -69,7 +77,9 @@ mod tests {
 
     #[test]
     fn completing_can_be_switched_off() {
+        assert!(names(&[]).unwrap().is_known());
         let names = names(&[("sessions.complete_array_names", "false")]).unwrap();
+        assert!(!names.is_known());
         assert_eq!(names.completed("TestMachine_001.Samples", ""), None);
     }
 

@@ -6,6 +6,7 @@ mod item_changes;
 mod preparation;
 mod refusal_layer;
 mod service;
+mod settings;
 mod stream;
 mod validate;
 
@@ -13,7 +14,8 @@ use mxgateway_session::SessionManager;
 use mxgateway_supervisor::Supervisor;
 
 pub(crate) use refusal_layer::RefusalLayer;
-pub(crate) use service::{GatewayService, ServiceSettings};
+pub(crate) use service::GatewayService;
+pub(crate) use settings::ServiceSettings;
 
 /// The sessions of this gateway.
 pub(crate) type Sessions = SessionManager<Supervisor>;

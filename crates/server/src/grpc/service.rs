@@ -17,24 +17,8 @@ use mxgateway_session_core::event::Position;
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
 use tonic::{Request, Response, Status};
 
+use super::settings::ServiceSettings;
 use super::{Session, Sessions, convert, errors, item_changes, preparation, stream, validate};
-use crate::array_names::ArrayNames;
-
-/// What a client may ask the gateway whether it can.
-const CAPABILITIES: [&str; 12] = [
-    "invoke",
-    "invoke-bulk",
-    "invoke-request-id",
-    "invoke-cancel",
-    "sparse-array-writes",
-    "list-sessions",
-    "stream-events",
-    "stream-resume",
-    "stream-bookmarks",
-    "stream-filter",
-    "stream-snapshot",
-    "stream-slow-reader-policy",
-];
 
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -47,17 +31,6 @@ type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(crate) struct GatewayService {
     sessions: Arc<Sessions>,
     settings: Arc<ServiceSettings>,
-}
-
-/// What the service needs of the configuration.
-#[derive(Debug)]
-pub(crate) struct ServiceSettings {
-    /// Limit of a command whose session names none.
-    pub(crate) default_command_timeout: Duration,
-    /// Where bare names of arrays are looked up.
-    pub(crate) array_names: ArrayNames,
-    /// Whether InjectFault is let through.
-    pub(crate) allow_fault_injection: bool,
 }
 
 impl GatewayService {
@@ -99,7 +72,7 @@ impl MxGateway for GatewayService {
             gateway_protocol_version: GATEWAY_PROTOCOL_VERSION,
             worker_protocol_version: worker.protocol_version,
             worker_process_id: worker.process_id,
-            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            capabilities: self.settings.capabilities(),
             epoch: worker.epoch,
             correlation_id: convert::correlation_id(&session),
             command_timeout: Some(wire_duration(session.options().command_timeout)),
