@@ -2,6 +2,7 @@
 
 mod line;
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ pub(crate) async fn run(_: Arguments, context: &mut Context<'_>) -> Result<Exit,
                 context.client = client.with_call_timeout(context.timeout);
                 carry_out(request, context).await
             }
-            Err(failure) => Answer::from(Err(failure)),
+            Err(failure) => Answer::failed(failure),
         };
         failed |= !result.is_ok();
         context.output.answer(result.object(number))?;
@@ -134,52 +135,47 @@ fn parse(text: &[u8], context: &Context<'_>) -> Result<Option<Request>, Failure>
 }
 
 async fn carry_out(request: Request, context: &mut Context<'_>) -> Answer {
+    let request_is_list = request.is_list;
     // Boxed because the future of all commands together is large.
     let ended = Box::pin(dispatch(request.command, context)).await;
-    let mut lines = context.output.captured().into_iter().map(parsed);
-    let result =
-        if request.is_list { Value::Array(lines.collect()) } else { lines.next().unwrap_or(Value::Null) };
-    Answer { result, ..ended.map(drop).into() }
-}
-
-fn parsed(line: String) -> Value {
-    serde_json::from_str(&line).unwrap_or(Value::String(line))
+    let lines = context.output.captured();
+    let result = match (request_is_list, lines.first()) {
+        (true, _) => Some(format!("[{}]", lines.join(","))).filter(|_| ended.is_ok() || !lines.is_empty()),
+        (false, first) => first.cloned(),
+    };
+    Answer { result, error: ended.err() }
 }
 
 /// What became of a line.
 struct Answer {
-    result: Value,
+    /// What the command printed, as JSON.
+    result: Option<String>,
     error: Option<Failure>,
 }
 
-impl From<Result<(), Failure>> for Answer {
-    fn from(ended: Result<(), Failure>) -> Self {
-        Self { result: Value::Null, error: ended.err() }
-    }
-}
-
 impl Answer {
+    fn failed(failure: Failure) -> Self {
+        Self { result: None, error: Some(failure) }
+    }
+
     fn is_ok(&self) -> bool {
         self.error.is_none()
     }
 
-    fn object(self, number: u64) -> String {
-        let mut object = Map::new();
-        object.insert("line".to_owned(), json!(number));
-        object.insert("ok".to_owned(), json!(self.is_ok()));
+    fn object(&self, number: u64) -> String {
+        let mut object = format!("{{\"line\":{number},\"ok\":{}", self.is_ok());
         if let Some(failure) = &self.error {
-            object.insert("exitCode".to_owned(), json!(failure.exit().code()));
-            object.insert("error".to_owned(), error(failure));
+            let _ = write!(object, ",\"exitCode\":{},\"error\":{}", failure.exit().code(), error(failure));
         }
-        let says_nothing = match &self.result {
-            Value::Null => true,
-            Value::Array(rows) => rows.is_empty(),
-            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => false,
-        };
-        if self.error.is_none() || !says_nothing {
-            object.insert("result".to_owned(), self.result);
+        match (&self.result, &self.error) {
+            (Some(result), _) => {
+                let _ = write!(object, ",\"result\":{result}");
+            }
+            (None, None) => object.push_str(",\"result\":null"),
+            (None, Some(_)) => {}
         }
-        Value::Object(object).to_string()
+        object.push('}');
+        object
     }
 }
 
@@ -207,17 +203,18 @@ mod tests {
 
     use super::*;
 
-    fn value(answer: Answer) -> Value {
+    fn value(answer: &Answer) -> Value {
         serde_json::from_str(&answer.object(3)).unwrap()
     }
 
     #[test]
     fn an_answer_has_its_line_and_what_became_of_it() {
-        let fine = Answer { result: json!({"a": 1}), error: None };
-        assert_eq!(value(fine), json!({"line": 3, "ok": true, "result": {"a": 1}}));
-        assert_eq!(value(Ok(()).into()), json!({"line": 3, "ok": true, "result": null}));
+        let fine = Answer { result: Some("{\"a\":1}".to_owned()), error: None };
+        assert_eq!(fine.object(3), r#"{"line":3,"ok":true,"result":{"a":1}}"#);
+        let silent = Answer { result: None, error: None };
+        assert_eq!(silent.object(3), r#"{"line":3,"ok":true,"result":null}"#);
         let wrong = Failure::Usage("what?\nusage".to_owned());
-        let answer = Answer::from(Err(wrong)).object(3);
+        let answer = Answer::failed(wrong).object(3);
         assert!(!answer.contains('\n'));
         let expected = json!({"line": 3, "ok": false, "exitCode": 2, "error": {"message": "what?\nusage"}});
         assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), expected);
@@ -231,7 +228,8 @@ mod tests {
             diagnostic_text: String::new(),
             statuses: Vec::new(),
         };
-        let answer = value(Answer { result: json!({"reply": {}}), error: Some(refused.into()) });
+        let answer =
+            value(&Answer { result: Some("{\"reply\":{}}".to_owned()), error: Some(refused.into()) });
         assert_eq!(answer["exitCode"], 6);
         assert_eq!(
             (&answer["error"]["kind"], &answer["error"]["hresult"]),

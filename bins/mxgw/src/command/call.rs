@@ -42,7 +42,7 @@ use crate::json;
 )]
 pub(crate) struct Arguments {
     /// Makes a retry safe: a repeated id gets the first reply and does nothing again
-    #[arg(long, global = true, value_name = "ID", default_value = "")]
+    #[arg(long, global = true, value_name = "ID", default_value = "", hide_default_value = true)]
     request_id: String,
     /// Repeat over lost connections for this long, with one request id: it is done once
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]

@@ -93,7 +93,7 @@ pub(crate) enum Call {
     #[command(after_long_help = "Example:
   mxgw call write-secured2 $ID 1:3 5 --type int --user-id 2 --verifier-id 3 --time now")]
     WriteSecured2(WriteSecuredAt),
-    /// Check a user's password; prints the user's id, 0 when refused
+    /// Check a user's password; prints the user's id, 0 when refused (exit code 6)
     ///
     /// The password is read from --password-file, otherwise from the environment variable MXGW_PASSWORD,
     /// otherwise asked for on the terminal. It is never an argument, where others could see it.

@@ -88,14 +88,18 @@ pub(crate) fn failed_rows(reply: &MxCommandReply) -> Option<String> {
                 failed.map(|one| row(format!("item {}", one.item_handle), one.hresult, &one.error_message));
             (reply.results.len(), texts.collect())
         }
+        Payload::AuthenticateUser(reply) => {
+            return (reply.user_id == 0).then(|| "MXAccess refused the user: its id is 0".to_owned());
+        }
+        Payload::ArchestraUserToId(reply) => {
+            return (reply.user_id == 0).then(|| "MXAccess knows no such user: its id is 0".to_owned());
+        }
         Payload::Suspend(reply) => return failures(reply.status.as_slice()),
         Payload::Activate(reply) => return failures(reply.status.as_slice()),
         Payload::Register(_)
         | Payload::AddItem(_)
         | Payload::AddItem2(_)
         | Payload::AddBufferedItem(_)
-        | Payload::AuthenticateUser(_)
-        | Payload::ArchestraUserToId(_)
         | Payload::Ping(_)
         | Payload::GetSessionState(_)
         | Payload::GetWorkerInfo(_)
@@ -221,7 +225,9 @@ fn worker_info(format: &Format, info: &GetWorkerInfoReply) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use mxgateway_client::contracts::v1::{AddItemReply, BulkSubscribeReply, BulkWriteReply, ReadBulkReply};
+    use mxgateway_client::contracts::v1::{
+        AddItemReply, AuthenticateUserReply, BulkSubscribeReply, BulkWriteReply, ReadBulkReply,
+    };
 
     use super::*;
     use crate::render::{Palette, test_format};
@@ -270,6 +276,13 @@ mod tests {
         let text = failed_rows(&written).unwrap();
         assert!(text.starts_with("5 of 5 failed: item 0: 0x80004005 (E_FAIL); item 0"), "{text}");
         assert!(text.ends_with("; ..."), "{text}");
+    }
+
+    #[test]
+    fn a_user_without_an_id_is_a_failure() {
+        let user = |user_id| reply(Payload::AuthenticateUser(AuthenticateUserReply { user_id }));
+        assert_eq!(shown(&user(0)), ["0"]);
+        assert!(failed_rows(&user(0)).is_some() && failed_rows(&user(3)).is_none());
     }
 
     #[test]
