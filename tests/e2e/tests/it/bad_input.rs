@@ -1,12 +1,14 @@
 //! Bad input: a clear error each, nothing lost, no panic.
 
+use mxgateway_contracts::command::MAX_BULK_ITEMS;
 use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::hresult::{ALREADY_INITIALIZED, E_INVALIDARG};
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_event::Body;
 use mxgateway_contracts::v1::{
-    AddItemCommand, AdviseCommand, EventFamily, InvokeRequest, ListSessionsRequest, MxStatusCategory,
-    PingCommand, RegisterCommand, StreamEventsRequest, SuspendCommand, UnregisterCommand, WriteCommand,
+    AddItemCommand, AdviseCommand, EventFamily, InjectFaultCommand, InvokeRequest, ListSessionsRequest,
+    MxStatusCategory, PingCommand, RegisterCommand, RemoveItemBulkCommand, StreamEventsRequest,
+    UnregisterCommand, WriteCommand,
 };
 use mxgateway_e2e::{Gateway, TestSession, within};
 use tonic::Status;
@@ -155,8 +157,14 @@ async fn malformed_requests_name_the_field() {
         assert_code(&client.stream_events(request).await.unwrap_err(), ErrorCode::InvalidRequest);
     }
 
-    let suspend = SuspendCommand { server_handle: 1, item_handle: 1 };
-    assert_code(&session.invoke(Payload::Suspend(suspend)).await.unwrap_err(), ErrorCode::NotSupported);
+    let crash = Payload::InjectFault(InjectFaultCommand::default());
+    assert_code(&session.invoke(crash).await.unwrap_err(), ErrorCode::NotEnabled);
+
+    let item_handles = vec![1; MAX_BULK_ITEMS + 1];
+    let too_many = Payload::RemoveItemBulk(RemoveItemBulkCommand { server_handle: 1, item_handles });
+    let error = session.invoke(too_many).await.unwrap_err();
+    assert_code(&error, ErrorCode::InvalidRequest);
+    assert!(error.message().contains("has 20001 items; the limit is 20000"), "{}", error.message());
 
     session.opened.session_id = "x".repeat(4000);
     let error = within("an answer", session.invoke(Payload::Ping(PingCommand::default()))).await.unwrap_err();
