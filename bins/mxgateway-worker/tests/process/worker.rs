@@ -1,10 +1,12 @@
 //! The worker as a process: bootstrap on standard input, a Unix socket, exit codes.
 
 use std::io::Write as _;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command as Program, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use mxgateway_contracts::worker_v1::{Bootstrap, Shutdown, StartEvents, envelope::Body};
+use mxgateway_contracts::v1::mx_command::Payload;
+use mxgateway_contracts::v1::{CrashFault, InjectFaultCommand, inject_fault_command::Fault};
+use mxgateway_contracts::worker_v1::{Bootstrap, Command, Shutdown, StartEvents, envelope::Body};
 use mxgateway_worker_host::ExitReason;
 use mxgateway_worker_ipc::handshake::{GatewaySide, VersionRange, gateway_handshake};
 use mxgateway_worker_ipc::link::{self, LinkReader, LinkWriter};
@@ -16,8 +18,8 @@ use tokio::io::{ReadHalf, WriteHalf};
 const SESSION: &str = "session-process-test";
 const SECRET: [u8; 32] = [3; 32];
 
-fn worker(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mxgateway-worker"));
+fn worker(arguments: &[&str]) -> Program {
+    let mut command = Program::new(env!("CARGO_BIN_EXE_mxgateway-worker"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -96,6 +98,21 @@ async fn it_ends_when_the_gateway_is_gone() {
     let mut gateway = serving().await;
     drop((gateway.reader, gateway.writer));
     assert_eq!(reason(gateway.child.wait().unwrap()), Some(ExitReason::GatewayLost));
+}
+
+#[tokio::test]
+async fn an_injected_crash_ends_the_process_without_a_word() {
+    let mut gateway = serving().await;
+    let fault = Some(Fault::Crash(CrashFault::default()));
+    let command = Command {
+        command: Some(Payload::InjectFault(InjectFaultCommand { fault }).into()),
+        ..Command::default()
+    };
+    gateway.writer.send(1, Body::Command(command)).await.unwrap();
+    while let Ok(Some(received)) = gateway.reader.read().await {
+        assert!(matches!(received.body, Body::Heartbeat(_)), "{received:?}");
+    }
+    assert_eq!(gateway.child.wait().unwrap().code(), None, "ended by a signal");
 }
 
 #[test]

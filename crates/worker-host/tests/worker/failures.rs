@@ -3,11 +3,12 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::{
-    EventFamily, GetWorkerInfoCommand, MxEvent, MxStatus, MxValue, PingCommand, RegisterCommand,
-    UnregisterCommand,
+    EventFamily, GetWorkerInfoCommand, InjectFaultCommand, MxEvent, MxStatus, MxValue, PingCommand,
+    ReadBulkCommand, RegisterCommand, UnregisterCommand,
 };
 use mxgateway_contracts::worker_v1::{
     Cancel, CommandRefusalCode, Heartbeat, Shutdown, StartEvents, WorkerFaultCode, envelope::Body,
@@ -240,6 +241,48 @@ async fn a_hung_apartment_is_reported_and_does_not_hold_the_exit_up() {
     assert_eq!(gateway.vanish().await, ExitReason::ApartmentHung);
     assert_eq!(begun.elapsed().as_secs(), 5);
     drop(let_go);
+}
+
+#[tokio::test]
+async fn a_long_read_shows_that_the_apartment_lives() {
+    let (mut gateway, _let_go) = unruly(|bootstrap| {
+        bootstrap.heartbeat_interval = milliseconds(20);
+        bootstrap.hung_apartment_ceiling = milliseconds(600);
+    })
+    .await;
+    let tag_addresses = vec!["A.B".to_owned()];
+    let command = ReadBulkCommand { server_handle: 1, tag_addresses, timeout_milliseconds: 1500 };
+    let reply = gateway.call(Payload::ReadBulk(command)).await.unwrap();
+    let Some(Reply::ReadBulk(reply)) = reply.payload else { panic!("no rows") };
+    assert_eq!(reply.results[0].hresult, hresult::TIMEOUT);
+    assert!(gateway.faults.is_empty(), "{:?}", gateway.faults);
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_a_long_read() {
+    let (mut gateway, let_go) = unruly(|bootstrap| bootstrap.heartbeat_interval = milliseconds(20)).await;
+    drop(let_go);
+    let tag_addresses = vec!["A.B".to_owned()];
+    let command = ReadBulkCommand { server_handle: 1, tag_addresses, timeout_milliseconds: 60_000 };
+    let call = gateway.command(Payload::ReadBulk(command)).await;
+    gateway
+        .until("the call", |gateway| {
+            gateway.heartbeats.last().is_some_and(|beat| beat.current_call_id == call)
+        })
+        .await;
+    gateway.send(9, Body::Shutdown(Shutdown::default())).await;
+    let reply = gateway.answer(call).await.unwrap();
+    assert!(matches!(reply.payload, Some(Reply::ReadBulk(reply)) if !reply.results[0].was_successful));
+    gateway.acknowledged(9).await;
+    assert_eq!(gateway.ended().await.1, ExitReason::Success);
+}
+
+#[tokio::test]
+async fn other_backends_have_no_faults_to_inject() {
+    let (mut gateway, _let_go) = unruly(|_| ()).await;
+    let refusal = gateway.call(Payload::InjectFault(InjectFaultCommand::default())).await.unwrap_err();
+    assert_eq!(refusal.code(), CommandRefusalCode::Unsupported);
+    assert_eq!(refusal.message, "the unruly backend does not support InjectFault");
 }
 
 #[tokio::test]

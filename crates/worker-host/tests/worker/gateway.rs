@@ -36,6 +36,8 @@ pub(super) struct Gateway {
     pub(super) faults: Vec<WorkerFault>,
     pub(super) heartbeats: Vec<Heartbeat>,
     pub(super) answers: Vec<(u64, Answer)>,
+    /// Calls whose reply was that of an earlier one.
+    pub(super) repeated: Vec<u64>,
 }
 
 pub(super) type Answer = Result<MxCommandReply, CommandRefusal>;
@@ -89,6 +91,7 @@ impl Gateway {
             faults: Vec::new(),
             heartbeats: Vec::new(),
             answers: Vec::new(),
+            repeated: Vec::new(),
         }
     }
 
@@ -108,8 +111,14 @@ impl Gateway {
 
     /// Sends a command; gives its call id.
     pub(super) async fn command(&mut self, payload: Payload) -> u64 {
+        self.request(payload, "").await
+    }
+
+    /// The same with a request id.
+    pub(super) async fn request(&mut self, payload: Payload, request_id: &str) -> u64 {
         self.last_call += 1;
-        let command = Command { command: Some(payload.into()), ..Command::default() };
+        let request_id = request_id.to_owned();
+        let command = Command { command: Some(payload.into()), request_id, ..Command::default() };
         self.send(self.last_call, Body::Command(command)).await;
         self.last_call
     }
@@ -197,6 +206,9 @@ impl Gateway {
                     (None, Some(refusal)) => Err(refusal),
                     other => panic!("neither or both of reply and refusal: {other:?}"),
                 };
+                if reply.repeated_request {
+                    self.repeated.push(received.call_id);
+                }
                 self.answers.push((received.call_id, answer));
             }
             Body::GatewayHello(_)

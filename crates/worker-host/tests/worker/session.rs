@@ -14,13 +14,13 @@ use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, bootstrap};
 
-async fn ok(gateway: &mut Gateway, payload: Payload) -> MxCommandReply {
+pub(super) async fn ok(gateway: &mut Gateway, payload: Payload) -> MxCommandReply {
     let reply = gateway.call(payload).await.unwrap();
     assert_eq!(reply.hresult, hresult::S_OK, "{reply:?}");
     reply
 }
 
-async fn register(gateway: &mut Gateway) -> i32 {
+pub(super) async fn register(gateway: &mut Gateway) -> i32 {
     let reply = ok(gateway, Payload::Register(RegisterCommand { client_name: "test".to_owned() })).await;
     match reply.payload {
         Some(Reply::Register(register)) => {
@@ -31,7 +31,7 @@ async fn register(gateway: &mut Gateway) -> i32 {
     }
 }
 
-async fn add(gateway: &mut Gateway, server_handle: i32, item: &str) -> i32 {
+pub(super) async fn add(gateway: &mut Gateway, server_handle: i32, item: &str) -> i32 {
     let command = AddItemCommand { server_handle, item_definition: item.to_owned() };
     match ok(gateway, Payload::AddItem(command)).await.payload {
         Some(Reply::AddItem(add)) => add.item_handle,

@@ -2,6 +2,8 @@ use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_value::Kind;
 use mxgateway_contracts::v1::{MxArray, MxSparseArray};
 
+mod behaviour;
+
 use super::*;
 use crate::mxaccess::CallError;
 
@@ -41,7 +43,11 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let galaxy = Galaxy::parse(PLANT, &|_| Err("no recording".to_owned())).unwrap();
+        Self::of(PLANT)
+    }
+
+    fn of(plant: &str) -> Self {
+        let galaxy = Galaxy::parse(plant, &|_| Err("no recording".to_owned())).unwrap();
         let start = Now {
             monotonic: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
