@@ -284,13 +284,13 @@ fn initial(value: Option<&Value>, data_type: DataType, length: Option<usize>) ->
 fn scalar(value: &Value, data_type: DataType) -> Option<Scalar> {
     match data_type {
         DataType::Boolean => value.as_bool().map(Scalar::Boolean),
-        DataType::Integer => {
+        DataType::Integer | DataType::Enumerated(_) => {
             value.as_integer().and_then(|number| i32::try_from(number).ok()).map(Scalar::Integer)
         }
         DataType::Float | DataType::Double | DataType::ElapsedTime => {
             number(value).filter(|number| number.is_finite()).map(|number| data_type.scalar_near(number))
         }
-        DataType::String => value.as_str().map(|text| Scalar::String(text.into())),
+        DataType::String | DataType::Text(_) => value.as_str().map(|text| Scalar::String(text.into())),
         DataType::Time => {
             let text =
                 value.as_str().map(str::to_owned).or_else(|| value.as_datetime().map(ToString::to_string));

@@ -34,12 +34,12 @@ impl<'a> Reading<'a> {
         let keys = Keys::new(subject, table, self.problems);
         let kind = keys.required_choice("kind", &KINDS.map(|kind| (kind, kind)))?;
         let fits = match kind {
-            "text_cycle" => data_type == DataType::String,
+            "text_cycle" => matches!(data_type, DataType::String | DataType::Text(_)),
             "clock" => data_type == DataType::Time,
             "storm" => matches!(data_type, DataType::Integer | DataType::Double),
             "scan_state" => data_type == DataType::Boolean,
             "replay" => true,
-            _ => !matches!(data_type, DataType::String | DataType::Time),
+            _ => !matches!(data_type, DataType::String | DataType::Text(_) | DataType::Time),
         };
         if !fits {
             keys.problem(format_args!("a {kind} cannot feed an attribute of type {}", data_type.name()));

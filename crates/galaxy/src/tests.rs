@@ -166,3 +166,46 @@ fn a_missing_file_is_named() {
     let error = Galaxy::load(Path::new("does/not/exist.toml")).unwrap_err();
     assert!(error.to_string().contains("does/not/exist.toml"), "{error}");
 }
+
+#[test]
+fn users_and_faults_are_read_and_passwords_do_not_show() {
+    let galaxy = Galaxy::parse(
+        "[galaxy]\nname='x'\n[security]\nmode='galaxy'\n\
+         [[user]]\nname='Ada'\npassword='secret'\nguid='{11111111-2222-3333-4444-555555555555}'\n\
+         [faults]\nrefuse_register=2\ncrash_on='Write'\nhang_ms=5\noff_scan=true\n\
+         slow_command=[{kind='Ping',delay_ms=7}]\n",
+        &no_recording,
+    )
+    .unwrap();
+    assert!(galaxy.users().is_secured);
+    assert_eq!(galaxy.users().authenticate("ADA", "secret").unwrap().name, "Ada");
+    assert_eq!(galaxy.users().authenticate("Ada", "Secret"), None);
+    assert_eq!(galaxy.users().by_guid("11111111222233334444555555555555").unwrap().name, "Ada");
+    let debug = format!("{galaxy:?}");
+    assert!(debug.contains("Ada") && !debug.contains("secret"), "{debug}");
+    let milliseconds = Duration::from_millis;
+    let expected = faults::Faults {
+        refuse_register: 2,
+        slow_commands: vec![("Ping".to_owned(), milliseconds(7))],
+        crash_on: Some("Write".to_owned()),
+        hang: Some(milliseconds(5)),
+        off_scan: true,
+    };
+    assert_eq!(galaxy.faults(), &expected);
+
+    let found = problems(
+        "[galaxy]\nname='x'\n[security]\nmode='open'\n[[user]]\nname='A'\n[[user]]\nname='a'\n\
+         password='x'\nguid='12'\n[faults]\nslow_command=[{kind='Ping'}]\noff_scan='yes'\nfire=1\n",
+    );
+    for expected in [
+        "security: mode is \"open\" but must be one of off, galaxy",
+        "user number 1: password is missing",
+        "user number 2: there is a user of this name already",
+        "user number 2: guid must be a GUID",
+        "faults slow_command: delay_ms is needed",
+        "faults: off_scan must be true or false",
+        "faults: unknown key fire",
+    ] {
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected} is not in {found:#?}");
+    }
+}

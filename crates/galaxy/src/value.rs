@@ -20,11 +20,41 @@ pub enum DataType {
     Time,
     /// Seconds.
     ElapsedTime,
+    /// A number that stands for a name; 32 bits with a sign.
+    Enumerated(Enumerated),
+    /// Text of a special kind.
+    Text(Text),
+}
+
+/// Types whose values are numbers that stand for names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enumerated {
+    /// A status.
+    StatusType,
+    /// A data type.
+    DataTypeEnum,
+    /// A security classification.
+    SecurityClassificationEnum,
+    /// A data quality.
+    DataQualityType,
+    /// Any enumeration of an object.
+    QualifiedEnum,
+}
+
+/// Types whose values are text of a special kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The tag name of another object.
+    ReferenceType,
+    /// Text in the language of the reader.
+    InternationalizedString,
+    /// Long text.
+    BigString,
 }
 
 impl DataType {
     /// Every type.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::Boolean,
         Self::Integer,
         Self::Float,
@@ -32,6 +62,14 @@ impl DataType {
         Self::String,
         Self::Time,
         Self::ElapsedTime,
+        Self::Enumerated(Enumerated::StatusType),
+        Self::Enumerated(Enumerated::DataTypeEnum),
+        Self::Enumerated(Enumerated::SecurityClassificationEnum),
+        Self::Enumerated(Enumerated::DataQualityType),
+        Self::Enumerated(Enumerated::QualifiedEnum),
+        Self::Text(Text::ReferenceType),
+        Self::Text(Text::InternationalizedString),
+        Self::Text(Text::BigString),
     ];
 
     /// Name in a galaxy file.
@@ -44,6 +82,14 @@ impl DataType {
             Self::String => "string",
             Self::Time => "time",
             Self::ElapsedTime => "elapsed_time",
+            Self::Enumerated(Enumerated::StatusType) => "status",
+            Self::Enumerated(Enumerated::DataTypeEnum) => "data_type",
+            Self::Enumerated(Enumerated::SecurityClassificationEnum) => "security_classification",
+            Self::Enumerated(Enumerated::DataQualityType) => "data_quality",
+            Self::Enumerated(Enumerated::QualifiedEnum) => "qualified_enum",
+            Self::Text(Text::ReferenceType) => "reference",
+            Self::Text(Text::InternationalizedString) => "internationalized_string",
+            Self::Text(Text::BigString) => "big_string",
         }
     }
 
@@ -51,10 +97,10 @@ impl DataType {
     pub fn default_scalar(self) -> Scalar {
         match self {
             Self::Boolean => Scalar::Boolean(false),
-            Self::Integer => Scalar::Integer(0),
+            Self::Integer | Self::Enumerated(_) => Scalar::Integer(0),
             Self::Float => Scalar::Float(0.0),
             Self::Double => Scalar::Double(0.0),
-            Self::String => Scalar::String("".into()),
+            Self::String | Self::Text(_) => Scalar::String("".into()),
             Self::Time => Scalar::Time(SystemTime::UNIX_EPOCH),
             Self::ElapsedTime => Scalar::ElapsedTime(0.0),
         }
@@ -64,10 +110,10 @@ impl DataType {
     pub fn scalar_near(self, number: f64) -> Scalar {
         match self {
             Self::Boolean => Scalar::Boolean(number != 0.0),
-            Self::Integer => Scalar::Integer(saturating_i32(number)),
+            Self::Integer | Self::Enumerated(_) => Scalar::Integer(saturating_i32(number)),
             Self::Float => Scalar::Float(narrow(number)),
             Self::Double => Scalar::Double(number),
-            Self::String => Scalar::String(number.to_string().into()),
+            Self::String | Self::Text(_) => Scalar::String(number.to_string().into()),
             Self::Time => Scalar::Time(SystemTime::UNIX_EPOCH),
             Self::ElapsedTime => Scalar::ElapsedTime(number),
         }
@@ -79,14 +125,16 @@ impl DataType {
         let trimmed = text.trim();
         Ok(match self {
             Self::Boolean => Scalar::Boolean(parse_bool(trimmed).ok_or(TextError::NotOfTheType)?),
-            Self::Integer => Scalar::Integer(trimmed.parse().map_err(|_| TextError::NotOfTheType)?),
+            Self::Integer | Self::Enumerated(_) => {
+                Scalar::Integer(trimmed.parse().map_err(|_| TextError::NotOfTheType)?)
+            }
             Self::Float => {
                 let value: f32 = trimmed.parse().map_err(|_| TextError::NotOfTheType)?;
                 Scalar::Float(if value.is_finite() { value } else { return Err(TextError::OutOfRange) })
             }
             Self::Double => Scalar::Double(finite(trimmed)?),
             Self::ElapsedTime => Scalar::ElapsedTime(finite(trimmed)?),
-            Self::String => Scalar::String(text.into()),
+            Self::String | Self::Text(_) => Scalar::String(text.into()),
             Self::Time => Scalar::Time(parse_time(trimmed).ok_or(TextError::NotOfTheType)?),
         })
     }

@@ -8,7 +8,7 @@ use mxgateway_contracts::value::variant_type::{
     VT_ARRAY, VT_BOOL, VT_BSTR, VT_DATE, VT_EMPTY, VT_I4, VT_R4, VT_R8,
 };
 
-use mxgateway_galaxy::value::{format_time, parse_time};
+use mxgateway_galaxy::value::{Enumerated, Text, format_time, parse_time};
 
 use super::{Data, DataType, Scalar};
 use crate::simulator::status::Detail;
@@ -25,16 +25,26 @@ fn wire_type(data_type: DataType) -> MxDataType {
         DataType::String => MxDataType::String,
         DataType::Time => MxDataType::Time,
         DataType::ElapsedTime => MxDataType::ElapsedTime,
+        DataType::Enumerated(Enumerated::StatusType) => MxDataType::StatusType,
+        DataType::Enumerated(Enumerated::DataTypeEnum) => MxDataType::DataTypeEnum,
+        DataType::Enumerated(Enumerated::SecurityClassificationEnum) => {
+            MxDataType::SecurityClassificationEnum
+        }
+        DataType::Enumerated(Enumerated::DataQualityType) => MxDataType::DataQualityType,
+        DataType::Enumerated(Enumerated::QualifiedEnum) => MxDataType::QualifiedEnum,
+        DataType::Text(Text::ReferenceType) => MxDataType::ReferenceType,
+        DataType::Text(Text::InternationalizedString) => MxDataType::InternationalizedString,
+        DataType::Text(Text::BigString) => MxDataType::BigString,
     }
 }
 
 fn variant_type(data_type: DataType) -> u32 {
     match data_type {
         DataType::Boolean => VT_BOOL,
-        DataType::Integer => VT_I4,
+        DataType::Integer | DataType::Enumerated(_) => VT_I4,
         DataType::Float => VT_R4,
         DataType::Double | DataType::ElapsedTime => VT_R8,
-        DataType::String => VT_BSTR,
+        DataType::String | DataType::Text(_) => VT_BSTR,
         DataType::Time => VT_DATE,
     }
 }
@@ -197,12 +207,13 @@ fn scalar(kind: &Kind, data_type: DataType) -> Result<Scalar, Detail> {
         Kind::StringValue(text) => data_type.parse(text).map_err(Detail::from),
         Kind::TimeValue(stamp) => match data_type {
             DataType::Time => time::system_time(stamp).map(Scalar::Time).ok_or(Detail::Overflow),
-            DataType::String => {
+            DataType::String | DataType::Text(_) => {
                 let at = time::system_time(stamp).ok_or(Detail::Overflow)?;
                 format_time(at).map(|text| Scalar::String(text.into())).ok_or(Detail::Overflow)
             }
             DataType::Boolean
             | DataType::Integer
+            | DataType::Enumerated(_)
             | DataType::Float
             | DataType::Double
             | DataType::ElapsedTime => Err(Detail::IncorrectDataType),
@@ -215,8 +226,10 @@ fn scalar(kind: &Kind, data_type: DataType) -> Result<Scalar, Detail> {
 fn from_integer(value: i64, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
     match data_type {
         DataType::Boolean => Ok(Scalar::Boolean(value != 0)),
-        DataType::Integer => i32::try_from(value).map(Scalar::Integer).map_err(|_| Detail::Overflow),
-        DataType::String => Ok(Scalar::String(text().into())),
+        DataType::Integer | DataType::Enumerated(_) => {
+            i32::try_from(value).map(Scalar::Integer).map_err(|_| Detail::Overflow)
+        }
+        DataType::String | DataType::Text(_) => Ok(Scalar::String(text().into())),
         DataType::Float | DataType::Double | DataType::ElapsedTime => Ok(data_type.scalar_near(widen(value))),
         DataType::Time => Err(Detail::IncorrectDataType),
     }
@@ -225,7 +238,7 @@ fn from_integer(value: i64, data_type: DataType, text: impl Fn() -> String) -> R
 fn from_float(value: f64, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
     match data_type {
         DataType::Boolean => Ok(Scalar::Boolean(value != 0.0)),
-        DataType::Integer => {
+        DataType::Integer | DataType::Enumerated(_) => {
             let rounded = value.round_ties_even();
             if (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&rounded) {
                 Ok(Scalar::Integer(saturating_i32(rounded)))
@@ -237,7 +250,7 @@ fn from_float(value: f64, data_type: DataType, text: impl Fn() -> String) -> Res
         DataType::Float => Ok(Scalar::Float(narrow(value))),
         DataType::Double => Ok(Scalar::Double(value)),
         DataType::ElapsedTime => Ok(Scalar::ElapsedTime(value)),
-        DataType::String => Ok(Scalar::String(text().into())),
+        DataType::String | DataType::Text(_) => Ok(Scalar::String(text().into())),
         DataType::Time => Err(Detail::IncorrectDataType),
     }
 }
@@ -322,5 +335,35 @@ mod tests {
             assert_eq!(from_wire(&wire, data_type, true), Ok(data));
             assert_eq!(from_wire(&wire, data_type, false), Err(Detail::WrongNumberOfDimensions));
         }
+    }
+
+    #[test]
+    fn every_type_has_the_variant_type_it_has_in_mxaccess() {
+        let found: Vec<_> = DataType::ALL
+            .iter()
+            .map(|data_type| {
+                let wire = to_wire(&Data::Scalar(data_type.default_scalar()), *data_type);
+                // MXAccess's own number of the type is one lower.
+                (data_type.name(), wire.data_type - 1, wire.variant_type)
+            })
+            .collect();
+        let expected = [
+            ("boolean", 1, 11),
+            ("integer", 2, 3),
+            ("float", 3, 4),
+            ("double", 4, 5),
+            ("string", 5, 8),
+            ("time", 6, 7),
+            ("elapsed_time", 7, 5),
+            ("status", 9, 3),
+            ("data_type", 10, 3),
+            ("security_classification", 11, 3),
+            ("data_quality", 12, 3),
+            ("qualified_enum", 13, 3),
+            ("reference", 8, 8),
+            ("internationalized_string", 15, 8),
+            ("big_string", 16, 8),
+        ];
+        assert_eq!(found, expected);
     }
 }

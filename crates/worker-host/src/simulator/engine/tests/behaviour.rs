@@ -234,6 +234,8 @@ fn off_scan_items_are_bad_and_writes_fail() {
     let late = rig.add("Tank.SetPoint");
     rig.engine.advise(1, late, false, rig.now()).unwrap();
     assert_eq!(outcome(&rig.advance(5)[0]), (0, 3, 5));
+    let error = rig.write(late, 1.5).unwrap_err();
+    assert!(error.text.contains("is not known yet"), "an error tells no type: {error}");
     rig.engine.set_off_scan(false);
     let events = rig.advance(100);
     assert_eq!(events.iter().map(outcome).collect::<Vec<_>>(), [(-1, 0, 0); 2]);
