@@ -254,7 +254,9 @@ async fn a_long_read_shows_that_the_apartment_lives() {
     let command = ReadBulkCommand { server_handle: 1, tag_addresses, timeout_milliseconds: 1500 };
     let reply = gateway.call(Payload::ReadBulk(command)).await.unwrap();
     let Some(Reply::ReadBulk(reply)) = reply.payload else { panic!("no rows") };
-    assert_eq!(reply.results[0].hresult, hresult::TIMEOUT);
+    let row = &reply.results[0];
+    assert_eq!((row.was_successful, row.hresult), (false, hresult::TIMEOUT));
+    assert_eq!(row.error_message, "no value came within 1500 ms; allow more time, or subscribe");
     assert!(gateway.faults.is_empty(), "{:?}", gateway.faults);
 }
 

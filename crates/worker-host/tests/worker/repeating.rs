@@ -93,7 +93,7 @@ async fn a_repeat_waits_for_the_first_and_outlives_its_cancellation() {
     let mut gateway = ready().await;
     let slow = SlowCommandFault {
         kind: mxgateway_contracts::v1::CommandKind::GetSessionState.into(),
-        delay: Some(prost_types::Duration { seconds: 0, nanos: 200_000_000 }),
+        delay: Some(prost_types::Duration { seconds: 0, nanos: 600_000_000 }),
     };
     let fault = InjectFaultCommand { fault: Some(Fault::SlowCommand(slow)) };
     ok(&mut gateway, Payload::InjectFault(fault)).await;
