@@ -4,6 +4,7 @@
 //! bytes that an element of `StreamItem.events` has on the wire. A stream item is then nothing but its records
 //! one after the other, and all subscribers share them.
 
+use std::ops::Range;
 use std::time::SystemTime;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -17,40 +18,55 @@ const EVENTS_TAG: u32 = 1;
 const GATEWAY_RECEIVE_TIME_TAG: u32 = 14;
 const RETAINED_TAG: u32 = 15;
 
-/// Makes the records of events that were received at the same time. They lie in one piece of memory.
+/// Records that lie one after the other in one piece of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// All of them.
+    pub memory: Bytes,
+    /// Where each ends, and the next begins.
+    pub ends: Vec<usize>,
+}
+
+impl Records {
+    /// Where each lies.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| start..*end)
+    }
+}
+
+/// Makes the records of events that were received at the same time.
 ///
 /// The events are encoded `MxEvent`s; what the gateway adds is written after them, which protobuf reads as
 /// fields of the same message.
-pub fn records(events: &[Bytes], received: SystemTime) -> Vec<Bytes> {
+pub fn records(events: &[Bytes], received: SystemTime) -> Records {
     let mut time = Vec::new();
     prost::encoding::message::encode(GATEWAY_RECEIVE_TIME_TAG, &timestamp(received), &mut time);
     let whole: usize = events.iter().map(|event| record_len(event.len() + time.len())).sum();
     let mut memory = BytesMut::with_capacity(whole);
-    events
+    let ends = events
         .iter()
         .map(|event| {
             put_head(event.len() + time.len(), &mut memory);
             memory.put_slice(event);
             memory.put_slice(&time);
-            memory.split().freeze()
+            memory.len()
         })
-        .collect()
+        .collect();
+    Records { memory: memory.freeze(), ends }
 }
 
 /// The record of an event that is sent again as part of a snapshot. `record` is one of [`records`].
-pub fn retained(record: &Bytes) -> Bytes {
-    let mut event = record.clone();
+pub fn retained(record: &[u8]) -> Bytes {
     // The head: one byte of key, then the length.
-    if event.has_remaining() {
-        event.advance(1);
-    }
+    let mut event = record.get(1..).unwrap_or_default();
     if decode_varint(&mut event).is_err() {
-        return record.clone();
+        return Bytes::copy_from_slice(record);
     }
     let mark_len = prost::encoding::bool::encoded_len(RETAINED_TAG, &true);
     let mut memory = BytesMut::with_capacity(record_len(event.len() + mark_len));
     put_head(event.len() + mark_len, &mut memory);
-    memory.put_slice(&event);
+    memory.put_slice(event);
     prost::encoding::bool::encode(RETAINED_TAG, &true, &mut memory);
     memory.freeze()
 }
@@ -67,7 +83,7 @@ fn put_head(event_len: usize, buf: &mut impl BufMut) {
 /// Encodes to a `mxgateway.v1.StreamItem`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EncodedStreamItem {
-    /// Records of a run of events.
+    /// Records of a run of events, one or several in a piece.
     Events(Vec<Bytes>),
     /// Start, gap, bookmark or end.
     Control(StreamItem),
@@ -145,7 +161,8 @@ mod tests {
             })
             .collect();
         let payloads: Vec<Bytes> = events.iter().map(|event| event.encode_to_vec().into()).collect();
-        let mut records = records(&payloads, received);
+        let records = records(&payloads, received);
+        let mut records: Vec<Bytes> = records.ranges().map(|range| records.memory.slice(range)).collect();
         records[1] = retained(&records[1]);
         let encoded = EncodedStreamItem::Events(records);
         let bytes = encoded.encode_to_vec();

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Event, EventTaker};
 use crate::ring::{Loss, Read, ReadBudget, Ring};
 use crate::subscriber::{Delivery, Filter, Gap, GapCause, SlowReader, SubscribeOptions, SubscriberKind};
 
@@ -54,12 +54,12 @@ impl Cursor {
         self.slow_reader == SlowReader::Cut && !self.cut && !replays
     }
 
-    /// Hands out what comes next, appending events to `out`.
-    pub(crate) fn read(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
+    /// Hands out what comes next.
+    pub(crate) fn read(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
         if self.cut {
             return Delivery::Cut;
         }
-        if take(&mut self.snapshot, budget, out) {
+        if take(&mut self.snapshot, budget, |event| out.retained(event)).is_some() {
             return Delivery::Retained;
         }
         match self.slow_reader {
@@ -68,21 +68,12 @@ impl Cursor {
         }
     }
 
-    fn read_all(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
-        let before = out.len();
-        match ring.read(self.after, budget, out) {
+    fn read_all(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
+        let mut passing = Passing { filter: &self.filter, out, last: self.after, handed_out: false };
+        match ring.read(self.after, budget, &mut passing) {
             Read::Events => {
-                if let Some(last) = out.last() {
-                    self.after = last.sequence;
-                }
-                if !self.filter.is_empty() {
-                    let mut at = 0;
-                    out.retain(|event| {
-                        at += 1;
-                        at <= before || self.filter.lets_through(event)
-                    });
-                }
-                if out.len() == before { Delivery::Filtered } else { Delivery::Events }
+                self.after = passing.last;
+                if passing.handed_out { Delivery::Events } else { Delivery::Filtered }
             }
             Read::Loss(loss) => {
                 self.after = loss.to;
@@ -101,13 +92,10 @@ impl Cursor {
         }
     }
 
-    fn read_latest(&mut self, ring: &Ring, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
-        let before = out.len();
-        if take(&mut self.conflated, budget, out) {
-            let last = out.last().filter(|_| out.len() > before).map(|event| event.sequence);
+    fn read_latest(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
+        if let Some(last) = take(&mut self.conflated, budget, |event| out.event(event)) {
             // After its last event the whole span is done with.
-            self.after =
-                if self.conflated.is_empty() { self.conflated_to } else { last.unwrap_or(self.after) };
+            self.after = if self.conflated.is_empty() { self.conflated_to } else { last };
             return Delivery::Events;
         }
         let newest = ring.newest();
@@ -145,17 +133,43 @@ impl Cursor {
     }
 }
 
-/// Moves events over within the budget; false when there are none.
-fn take(from: &mut VecDeque<Event>, budget: ReadBudget, out: &mut Vec<Event>) -> bool {
+/// Hands on what the filter lets through.
+struct Passing<'a, T> {
+    filter: &'a Filter,
+    out: &'a mut T,
+    /// Last sequence seen, handed out or not.
+    last: u64,
+    handed_out: bool,
+}
+
+impl<T: EventTaker> EventTaker for Passing<'_, T> {
+    fn event(&mut self, event: &Event) {
+        self.last = event.sequence;
+        if self.filter.lets_through(event) {
+            self.out.event(event);
+            self.handed_out = true;
+        }
+    }
+
+    fn retained(&mut self, event: &Event) {
+        self.out.retained(event);
+    }
+}
+
+/// Hands events over within the budget and says which was the last; `None` when there are none.
+fn take(from: &mut VecDeque<Event>, budget: ReadBudget, mut over: impl FnMut(&Event)) -> Option<u64> {
     let mut bytes = 0;
     let mut taken = 0;
+    let mut last = None;
     while let Some(event) = from.front() {
         bytes += event.payload.len();
         if taken > 0 && (taken >= budget.events || bytes > budget.bytes) {
             break;
         }
         taken += 1;
-        out.extend(from.pop_front());
+        last = Some(event.sequence);
+        over(event);
+        from.pop_front();
     }
-    taken > 0
+    last
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::cursor::Cursor;
-use crate::event::{Event, ItemKey, Position};
+use crate::event::{Event, EventTaker, ItemKey, Position};
 use crate::ring::{OutOfOrder, ReadBudget, Ring, RingLimits};
 pub use crate::subscriber::{
     Delivery, Filter, Gap, GapCause, ReplayGap, ReplayGapReason, SlowReader, Snapshot, Start, SubscribeError,
@@ -169,8 +169,8 @@ impl Distributor {
         self.cursors.get(&id).map(|cursor| Position { epoch: self.epoch, sequence: cursor.after })
     }
 
-    /// Hands a subscriber what comes next, appending events to `out`.
-    pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut Vec<Event>) -> Delivery {
+    /// Hands a subscriber what comes next; events go to `out`.
+    pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
         let Some(cursor) = self.cursors.get_mut(&id) else { return Delivery::Unknown };
         let was_cut = cursor.cut;
         let delivery = cursor.read(&self.ring, budget, out);

@@ -42,7 +42,7 @@ impl Latest {
     /// not keep one of those.
     pub(crate) fn compact(&mut self) {
         for entry in self.by_item.values_mut().filter(|entry| !entry.own) {
-            entry.event.payload = Bytes::copy_from_slice(&entry.event.payload);
+            entry.event.payload = Bytes::copy_from_slice(&entry.event.payload).into();
             entry.own = true;
         }
     }

@@ -10,7 +10,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, ItemKey};
+use crate::event::{Event, EventTaker, ItemKey};
 use crate::latest::Latest;
 
 /// Bounds of a [`Ring`].
@@ -55,7 +55,7 @@ impl Loss {
 /// What [`Ring::read`] found after a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// Events were appended to the output, in order and without a hole.
+    /// Events were handed out, in order and without a hole.
     Events,
     /// The next thing in order is a loss.
     Loss(Loss),
@@ -286,8 +286,8 @@ impl Ring {
         self.release();
     }
 
-    /// Reads what comes after `after`, appending events to `out`.
-    pub fn read(&self, after: u64, budget: ReadBudget, out: &mut Vec<Event>) -> Read {
+    /// Reads what comes after `after`, handing events to `out`.
+    pub fn read(&self, after: u64, budget: ReadBudget, out: &mut impl EventTaker) -> Read {
         if after >= self.newest {
             return Read::UpToDate;
         }
@@ -304,7 +304,7 @@ impl Ring {
                     if taken > 0 && bytes > budget.bytes {
                         break;
                     }
-                    out.push(event.clone());
+                    out.event(event);
                     taken += 1;
                 }
                 Content::Lost if taken == 0 => {

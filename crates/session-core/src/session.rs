@@ -8,7 +8,7 @@ use crate::distributor::{
     Delivery, Distributor, DistributorSettings, Overflow, Start, SubscribeError, SubscribeOptions,
     SubscriberId, SubscriberKind,
 };
-use crate::event::{Event, Position};
+use crate::event::{Event, EventTaker, Position};
 use crate::items::{AdviseState, ItemChange, Items};
 use crate::lease::{Lease, LeaseSettings};
 use crate::lifecycle::{BeginClose, CloseReason, Fault, IllegalTransition, Lifecycle, SessionState};
@@ -194,7 +194,7 @@ impl SessionCore {
     }
 
     /// Hands a subscriber what comes next. An ended session first hands out what it still has.
-    pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut Vec<Event>) -> Next {
+    pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut impl EventTaker) -> Next {
         let last = self.distributor.position(id).unwrap_or_else(|| self.distributor.newest());
         match self.distributor.read(id, budget, out) {
             Delivery::Cut => Next::End { reason: EndReason::SlowReader, last },

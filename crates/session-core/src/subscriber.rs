@@ -175,9 +175,9 @@ impl Gap {
 /// What a read gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Events of the snapshot were appended to the output.
+    /// Events of the snapshot were handed out.
     Retained,
-    /// Events were appended to the output.
+    /// Events were handed out.
     Events,
     /// Events are missing. A conflated span comes before those of its events that are sent; every other gap
     /// stands in the place of its events.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mxgateway_session_core::distributor::{Delivery, Gap, Start, SubscriberId};
-use mxgateway_session_core::event::{Event, Position};
+use mxgateway_session_core::event::{Event, EventTaker, Position};
 use mxgateway_session_core::ring::ReadBudget;
 use mxgateway_session_core::session::{EndReason, Next};
 
@@ -13,15 +13,15 @@ use crate::shared::Shared;
 /// One read takes at most this much, so that a long replay does not keep the session's lock.
 const BUDGET: ReadBudget = ReadBudget { events: 512, bytes: 32 << 10 };
 
-/// What a subscriber is told, in order.
+/// What a subscriber is told, in order, with events as it wants to have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamElement {
+pub enum StreamElement<E = Vec<Event>> {
     /// Always first.
     Start(Start),
     /// Part of the snapshot: the last event of advised items, before everything else.
-    Retained(Vec<Event>),
+    Retained(E),
     /// Consecutive events (those the filter lets through).
-    Events(Vec<Event>),
+    Events(E),
     /// Events are missing.
     Gap(Gap),
     /// Nothing came for a while; everything up to here was handed out or filtered.
@@ -70,6 +70,11 @@ impl Subscription {
 
     /// Waits for what comes next; `None` after the end. Cancel safe.
     pub async fn next(&mut self) -> Option<StreamElement> {
+        self.next_as().await
+    }
+
+    /// The same, with events in a form of the caller's.
+    pub async fn next_as<E: EventTaker + Default>(&mut self) -> Option<StreamElement<E>> {
         if self.ended {
             return None;
         }
@@ -95,8 +100,8 @@ impl Subscription {
         }
     }
 
-    fn read(&mut self) -> Option<StreamElement> {
-        let mut events = Vec::new();
+    fn read<E: EventTaker + Default>(&mut self) -> Option<StreamElement<E>> {
+        let mut events = E::default();
         loop {
             let next = self.shared.core().read(self.id, BUDGET, &mut events);
             return match next {
@@ -113,7 +118,7 @@ impl Subscription {
         }
     }
 
-    fn tell(&mut self, element: StreamElement) -> StreamElement {
+    fn tell<E>(&mut self, element: StreamElement<E>) -> StreamElement<E> {
         self.last_element = tokio::time::Instant::now();
         element
     }

@@ -1,5 +1,6 @@
 //! The frames of a running worker, in both directions.
 
+use std::ops::Range;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use mxgateway_contracts::v1;
 use mxgateway_contracts::worker_v1::{
     CommandRefusalCode, CommandReply, EventBatch, WorkerFault, WorkerFaultCode, envelope::Body,
 };
-use mxgateway_session::core::event::{Event, EventFamily, ItemKey};
+use mxgateway_session::core::event::{Event, EventFamily, ItemKey, Payload};
 use mxgateway_session::{EventSink, PortError, RefusalKind};
 use mxgateway_worker_ipc::link::{LinkError, LinkReader, LinkWriter, body_name};
 use parking_lot::Mutex;
@@ -140,17 +141,17 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
 /// The events of a batch, all received at the same time, as the records that subscribers get.
 fn events(batch: &EventBatch, received: SystemTime) -> Result<Vec<Event>, EventHeaderError> {
     let records = records(&batch.events, received);
-    let event = |(encoded, payload): (&Bytes, Bytes)| {
+    let event = |(encoded, range): (&Bytes, Range<usize>)| {
         let header = peek(encoded)?;
         Ok(Event {
             sequence: header.worker_sequence,
             family: event_family(header.family).ok_or(EventHeaderError::UnknownFamily(0))?,
             item: ItemKey { server_handle: header.server_handle, item_handle: header.item_handle },
             received,
-            payload,
+            payload: Payload::part(&records.memory, range).unwrap_or_default(),
         })
     };
-    batch.events.iter().zip(records).map(event).collect()
+    batch.events.iter().zip(records.ranges()).map(event).collect()
 }
 
 /// The session's name for an event family of the contract; `None` for the unspecified one.

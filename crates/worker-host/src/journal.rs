@@ -125,7 +125,7 @@ impl Journal {
                 state.sent = events.last().map_or(after, |event| event.sequence);
                 drop(state);
                 self.taken.notify_one();
-                let events = events.into_iter().map(|event| event.payload).collect();
+                let events = events.into_iter().map(|event| event.payload.into_bytes()).collect();
                 Outgoing::Events { first: after + 1, events }
             }
             Read::UpToDate => Outgoing::Nothing,
@@ -146,7 +146,7 @@ impl Journal {
         let oldest = state.ring.retained().map_or(0, |(oldest, _)| oldest);
         state.ring.read(oldest.saturating_sub(1), budget, &mut events);
         drop(state);
-        events.into_iter().map(|event| event.payload).collect()
+        events.into_iter().map(|event| event.payload.into_bytes()).collect()
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -272,7 +272,7 @@ fn encoded(events: &[MxEvent], received: SystemTime) -> Vec<Event> {
             family: family(event.family()),
             item: ItemKey { server_handle: event.server_handle, item_handle: event.item_handle },
             received,
-            payload,
+            payload: payload.into(),
         }
     };
     events.iter().zip(ends).map(event).collect()

@@ -9,7 +9,7 @@ use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::v1::stream_item::Control;
 use mxgateway_contracts::v1::{self, StreamEndReason, StreamItem};
 use mxgateway_session::{SessionId, StreamElement, Subscription};
-use mxgateway_session_core::event::{Event, Position};
+use mxgateway_session_core::event::{Event, EventTaker, Payload, Position};
 use mxgateway_session_core::lifecycle::CloseReason;
 use mxgateway_session_core::session::EndReason;
 use tonic::Status;
@@ -25,12 +25,9 @@ pub(super) fn items(
     session_id: SessionId,
 ) -> impl Stream<Item = Result<EncodedStreamItem, Status>> + Send + 'static {
     async_stream::stream! {
-        while let Some(element) = subscription.next().await {
+        while let Some(element) = subscription.next_as::<Pieces>().await {
             match element {
-                StreamElement::Retained(events) => yield Ok(EncodedStreamItem::Events(
-                    events.iter().map(|event| retained(&event.payload)).collect(),
-                )),
-                StreamElement::Events(events) => yield Ok(records(events)),
+                StreamElement::Retained(pieces) | StreamElement::Events(pieces) => yield Ok(pieces.into()),
                 StreamElement::Start(start) => yield Ok(control(Control::Start(convert::start(start)))),
                 StreamElement::Gap(gap) => yield Ok(control(Control::Gap(convert::gap(gap)))),
                 StreamElement::Bookmark(position) => yield Ok(control(Control::Bookmark(v1::Bookmark {
@@ -49,8 +46,27 @@ pub(super) fn items(
     }
 }
 
-fn records(events: Vec<Event>) -> EncodedStreamItem {
-    EncodedStreamItem::Events(events.into_iter().map(|event| event.payload).collect())
+/// Records of events, with neighbours in memory joined: most runs are one or two pieces.
+#[derive(Debug, Default)]
+struct Pieces(Vec<Payload>);
+
+impl EventTaker for Pieces {
+    fn event(&mut self, event: &Event) {
+        let joined = self.0.last_mut().is_some_and(|last| last.append(&event.payload));
+        if !joined {
+            self.0.push(event.payload.clone());
+        }
+    }
+
+    fn retained(&mut self, event: &Event) {
+        self.0.push(retained(&event.payload).into());
+    }
+}
+
+impl From<Pieces> for EncodedStreamItem {
+    fn from(Pieces(pieces): Pieces) -> Self {
+        Self::Events(pieces.into_iter().map(Payload::into_bytes).collect())
+    }
 }
 
 fn control(control: Control) -> EncodedStreamItem {
