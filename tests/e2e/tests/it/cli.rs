@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use mxgateway_e2e::{Gateway, mxgw, signal, within};
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 
 async fn run(gateway: &Gateway, arguments: &[&str]) -> Output {
@@ -120,4 +120,36 @@ async fn an_unreachable_gateway_has_its_own_exit_code() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains(&gateway.endpoint()), "{said}");
     assert_eq!(run(&gateway, &["reed"]).await.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_line_with_one_object_and_goes_on_after_an_error() {
+    let gateway = Gateway::start().await;
+    let mut child = mxgw(&gateway.endpoint())
+        .arg("batch")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = "open --name batch\n\
+        # a comment\n\
+        call register $session batch\n\
+        call advise $session $server 77\n\
+        call subscribe-bulk $session $server Host.Cpu.Count TestMachine_001.TestInteger\n\
+        call read-bulk $session $server Host.Cpu.Count\n\
+        close $session\n";
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).await.unwrap();
+    let output = within("the end of the batch", child.wait_with_output()).await.unwrap();
+    let answers: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<(u64, bool)> = answers
+        .iter()
+        .map(|answer| (answer["line"].as_u64().unwrap(), answer["ok"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(told, [(1, true), (3, true), (4, false), (5, true), (6, true), (7, true)], "{answers:?}");
+    assert_eq!(output.status.code(), Some(9), "some lines failed");
 }

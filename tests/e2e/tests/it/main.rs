@@ -9,6 +9,7 @@ mod crashes;
 mod main_job;
 mod many_sessions;
 mod promises;
+mod request_ids;
 mod resume;
 mod services;
 mod shutdown;
