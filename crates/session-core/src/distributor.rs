@@ -152,9 +152,14 @@ impl Distributor {
         Ok((id, start))
     }
 
-    /// Forgets the values of items that are no more or that nobody wants to know any more.
-    pub fn forget_values(&mut self, is_forgotten: impl Fn(ItemKey) -> bool) {
-        self.ring.forget(is_forgotten);
+    /// Forgets the values of an item that is no more or that nobody wants to know any more.
+    pub fn forget_values(&mut self, item: ItemKey) {
+        self.ring.forget(item);
+    }
+
+    /// Forgets the values of all items of a registration that is no more.
+    pub fn forget_values_of(&mut self, server_handle: i32) {
+        self.ring.forget_all_of(server_handle);
     }
 
     /// Removes a subscriber; false when it was removed before.

@@ -29,8 +29,13 @@ impl Latest {
     }
 
     /// The item is no more, or nobody wants to know its values any more.
-    pub(crate) fn forget(&mut self, is_forgotten: impl Fn(ItemKey) -> bool) {
-        self.by_item.retain(|item, _| !is_forgotten(*item));
+    pub(crate) fn forget(&mut self, item: ItemKey) {
+        self.by_item.remove(&item);
+    }
+
+    /// The registration is no more.
+    pub(crate) fn forget_all_of(&mut self, server_handle: i32) {
+        self.by_item.retain(|item, _| item.server_handle != server_handle);
     }
 
     /// Every event after a position, in no particular order.

@@ -199,10 +199,17 @@ impl Ring {
         self.release();
     }
 
-    /// Forgets what was kept of items that are no more.
-    pub fn forget(&mut self, is_forgotten: impl Fn(ItemKey) -> bool) {
+    /// Forgets what was kept of an item that is no more.
+    pub fn forget(&mut self, item: ItemKey) {
         if let Some(latest) = &mut self.latest {
-            latest.forget(is_forgotten);
+            latest.forget(item);
+        }
+    }
+
+    /// Forgets what was kept of the items of a registration that is no more.
+    pub fn forget_all_of(&mut self, server_handle: i32) {
+        if let Some(latest) = &mut self.latest {
+            latest.forget_all_of(server_handle);
         }
     }
 

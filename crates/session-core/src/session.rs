@@ -113,13 +113,10 @@ impl SessionCore {
     /// Takes over what a successful command changed.
     pub fn apply(&mut self, change: ItemChange) {
         match &change {
-            ItemChange::Unregistered(server) => {
-                let server = *server;
-                self.distributor.forget_values(|item| item.server_handle == server);
-            }
+            ItemChange::Unregistered(server) => self.distributor.forget_values_of(*server),
             ItemChange::Removed(key) | ItemChange::Advised(key, AdviseState::None) => {
                 let key = *key;
-                self.distributor.forget_values(|item| item == key);
+                self.distributor.forget_values(key);
                 // What the ring still has must not come back in a snapshot when the item is advised again.
                 self.items.outdate(key, self.distributor.newest().sequence);
             }
