@@ -219,13 +219,15 @@ fn finite(text: &str) -> Result<f64, TextError> {
     if value.is_finite() { Ok(value) } else { Err(TextError::OutOfRange) }
 }
 
+/// The nearest single precision number; infinity beyond their range.
 #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32; infinity beyond its range")]
-fn narrow(value: f64) -> f32 {
+pub fn narrow(value: f64) -> f32 {
     value as f32
 }
 
+/// The nearest whole number, halves to the even one; the ends of the range beyond it.
 #[expect(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
-fn saturating_i32(value: f64) -> i32 {
+pub fn saturating_i32(value: f64) -> i32 {
     value.round_ties_even() as i32
 }
 

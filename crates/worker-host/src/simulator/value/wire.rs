@@ -8,7 +8,7 @@ use mxgateway_contracts::value::variant_type::{
     VT_ARRAY, VT_BOOL, VT_BSTR, VT_DATE, VT_EMPTY, VT_I4, VT_R4, VT_R8,
 };
 
-use mxgateway_galaxy::value::{Enumerated, Text, format_time, parse_time};
+use mxgateway_galaxy::value::{Enumerated, Text, format_time, narrow, parse_time, saturating_i32};
 
 use super::{Data, DataType, Scalar};
 use crate::simulator::status::Detail;
@@ -259,19 +259,9 @@ fn finite32(value: f32) -> Result<f32, Detail> {
     if value.is_finite() { Ok(value) } else { Err(Detail::Overflow) }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32; infinity beyond its range")]
-fn narrow(value: f64) -> f32 {
-    value as f32
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a wide integer becomes the nearest number, as in COM")]
 fn widen(value: i64) -> f64 {
     value as f64
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
-fn saturating_i32(value: f64) -> i32 {
-    value.round_ties_even() as i32
 }
 
 /// Time stamp of a Write2: a time, or text in RFC 3339.
