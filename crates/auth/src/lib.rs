@@ -1,0 +1,6 @@
+//! Who may do what.
+//!
+//! A pure decision core ([`authorize`](authorize::authorize)): principals, actions, resources, scopes, constraints. Around it the key
+//! store and the audit trail (SQLite or PostgreSQL), and the verifier that remembers keys it has seen.
+
+#![forbid(unsafe_code)]

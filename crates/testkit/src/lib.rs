@@ -1,0 +1,3 @@
+//! Real servers for tests, started and thrown away.
+
+#![forbid(unsafe_code)]
