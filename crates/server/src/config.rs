@@ -18,8 +18,9 @@ pub use keys::{KEYS, Key};
 pub use load::{DEFAULT_FILE, FileChoice, Loaded, Override, Setting, Sources};
 pub use problem::{ConfigError, Problem};
 pub use typed::{
-    Backend, Config, EventsConfig, LogFormat, LoggingConfig, ProtocolConfig, ServerConfig, SessionsConfig,
-    SimulatorConfig, WorkersConfig,
+    AuditConfig, AuthConfig, AuthMode, Backend, Config, EventsConfig, HttpConfig, LogFormat, LoggingConfig,
+    ProtocolConfig, RecordWrites, ServerConfig, SessionsConfig, SimulatorConfig, TlsConfig, TlsMode,
+    WorkersConfig,
 };
 
 #[cfg(test)]

@@ -12,19 +12,43 @@ use super::kind::Value;
 use super::load::Checked;
 use super::problem::Problem;
 use super::typed::{
-    Backend, Config, EventsConfig, LogFormat, LoggingConfig, ProtocolConfig, ServerConfig, SessionsConfig,
-    SimulatorConfig, WorkersConfig,
+    AuditConfig, AuthConfig, AuthMode, Backend, Config, EventsConfig, HttpConfig, LogFormat, LoggingConfig,
+    ProtocolConfig, RecordWrites, ServerConfig, SessionsConfig, SimulatorConfig, TlsConfig, TlsMode,
+    WorkersConfig,
 };
 
 /// The typed form. A problem here means that the table of keys and the types do not match, which the tests
 /// would have shown, or a number that this machine's words cannot hold.
 pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config, Problem> {
     let values = Values(values);
+    let data_directory = values.path("server.data_directory")?;
     Ok(Config {
         server: ServerConfig {
             listen: values.address("server.listen")?,
             shutdown_timeout: values.seconds("server.shutdown_timeout_seconds")?,
+            data_directory: data_directory.clone(),
         },
+        http: HttpConfig { listen: values.address_if_any("http.listen")? },
+        auth: AuthConfig {
+            mode: match values.text("auth.mode")? {
+                "disabled" => AuthMode::Disabled,
+                _ => AuthMode::ApiKey,
+            },
+            database_url: Some(values.url("auth.database_url")?).filter(|url| !url.is_empty()),
+            pepper_path: values
+                .path_if_any("auth.pepper_path")?
+                .unwrap_or_else(|| data_directory.join("pepper")),
+            cache: values.seconds("auth.cache_seconds")?,
+        },
+        audit: AuditConfig {
+            retention: Some(values.days("audit.retention_days")?).filter(|retention| !retention.is_zero()),
+            record_writes: match values.text("audit.record_writes")? {
+                "none" => RecordWrites::None,
+                "all" => RecordWrites::All,
+                _ => RecordWrites::Secured,
+            },
+        },
+        tls: tls(&values)?,
         sessions: SessionsConfig {
             max_sessions: values.non_zero("sessions.max_sessions")?,
             default_command_timeout: values.seconds("sessions.default_command_timeout_seconds")?,
@@ -68,8 +92,7 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
             max_stream_send_buffer_bytes: values.non_zero("protocol.max_stream_send_buffer_bytes")?,
         },
         simulator: SimulatorConfig {
-            galaxy_path: Some(values.path("simulator.galaxy_path")?)
-                .filter(|path| !path.as_os_str().is_empty()),
+            galaxy_path: values.path_if_any("simulator.galaxy_path")?,
             allow_fault_injection: values.flag("simulator.allow_fault_injection")?,
         },
         logging: LoggingConfig {
@@ -80,6 +103,26 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
             filter: values.text("logging.filter")?.to_owned(),
         },
     })
+}
+
+fn tls(values: &Values<'_>) -> Result<TlsConfig, Problem> {
+    let mode = match values.text("tls.mode")? {
+        "self_signed" => TlsMode::SelfSigned {
+            extra_names: values
+                .text("tls.extra_names")?
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            validity: values.days("tls.validity_days")?,
+        },
+        "files" => TlsMode::Files {
+            certificate: values.path("tls.certificate_path")?,
+            private_key: values.path("tls.private_key_path")?,
+        },
+        _ => TlsMode::Off,
+    };
+    Ok(TlsConfig { mode, client_ca_path: values.path_if_any("tls.client_ca_path")? })
 }
 
 struct Values<'a>(&'a BTreeMap<&'static str, Checked>);
@@ -128,6 +171,25 @@ impl Values<'_> {
             Some(Value::Text(text)) => Ok(text),
             _ => self.take(key, |_| None),
         }
+    }
+
+    fn days(&self, key: &str) -> Result<Duration, Problem> {
+        self.number::<u64>(key).map(|days| Duration::from_secs(days * 24 * 3600))
+    }
+
+    fn url(&self, key: &str) -> Result<String, Problem> {
+        self.take(key, |value| if let Value::Url(url) = value { Some(url.clone()) } else { None })
+    }
+
+    fn address_if_any(&self, key: &str) -> Result<Option<SocketAddr>, Problem> {
+        match self.0.get(key).map(|checked| &checked.value) {
+            Some(Value::Text(text)) if text.is_empty() => Ok(None),
+            _ => self.address(key).map(Some),
+        }
+    }
+
+    fn path_if_any(&self, key: &str) -> Result<Option<PathBuf>, Problem> {
+        self.path(key).map(|path| Some(path).filter(|path| !path.as_os_str().is_empty()))
     }
 
     fn address(&self, key: &str) -> Result<SocketAddr, Problem> {

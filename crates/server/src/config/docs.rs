@@ -64,7 +64,7 @@ pub fn sample() -> String {
             let _ = write!(text, "\n[{section}]\n");
         }
         let _ = writeln!(text, "# {}", key.meaning.replace('`', ""));
-        let _ = writeln!(text, "# Allowed: {}", key.kind.allowed());
+        let _ = writeln!(text, "# Allowed: {}", key.kind.allowed().replace('`', ""));
         let _ = writeln!(text, "#{} = {}", key.name(), default_in_toml(key));
     }
     text
@@ -79,6 +79,9 @@ fn default_for_people(key: &Key) -> String {
             "`$XDG_RUNTIME_DIR/mxgateway`, else `mxgateway-<user id>` in the folder for temporary files"
                 .to_owned()
         }
+        Preset::DataDirectory => "`$STATE_DIRECTORY` (systemd's), else `$XDG_STATE_HOME/mxgateway`, else \
+             `~/.local/state/mxgateway`"
+            .to_owned(),
     }
 }
 
@@ -89,12 +92,15 @@ fn default_in_toml(key: &Key) -> String {
             Kind::Bytes { .. }
             | Kind::Choice(_)
             | Kind::Backend
-            | Kind::LoopbackAddress
+            | Kind::Address { .. }
+            | Kind::DatabaseUrl
+            | Kind::HostNames
             | Kind::Path { .. }
             | Kind::SocketDirectory
             | Kind::LogFilter => format!("{text:?}"),
         },
         Preset::WorkerBesideGateway => "\"/opt/mxgateway/bin/mxgateway-worker\"".to_owned(),
         Preset::RuntimeDirectory => "\"/run/mxgateway\"".to_owned(),
+        Preset::DataDirectory => "\"/var/lib/mxgateway\"".to_owned(),
     }
 }

@@ -15,6 +15,8 @@ pub struct Surroundings {
     pub program_directory: PathBuf,
     /// `$XDG_RUNTIME_DIR`, when it is set and absolute.
     pub user_runtime_directory: Option<PathBuf>,
+    /// Folder that is the gateway's own and stays: what the service manager or this user's settings name.
+    pub state_directory: Option<PathBuf>,
     /// Folder for temporary files.
     pub temporary_directory: PathBuf,
     /// Tells this user's folder in the temporary one from those of others.
@@ -36,6 +38,7 @@ impl Surroundings {
             user_runtime_directory: env::var_os("XDG_RUNTIME_DIR")
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute()),
+            state_directory: state_directory(),
             temporary_directory: env::temp_dir(),
             user: user(),
         }
@@ -45,12 +48,32 @@ impl Surroundings {
         self.program_directory.join(format!("mxgateway-worker{}", env::consts::EXE_SUFFIX))
     }
 
+    pub(super) fn data_directory(&self) -> PathBuf {
+        self.state_directory.clone().unwrap_or_else(|| PathBuf::from("/var/lib/mxgateway"))
+    }
+
     pub(super) fn runtime_directory(&self) -> PathBuf {
         match &self.user_runtime_directory {
             Some(directory) => directory.join("mxgateway"),
             None => self.temporary_directory.join(format!("mxgateway-{}", self.user)),
         }
     }
+}
+
+/// `$STATE_DIRECTORY` is systemd's; the others are where a user's programs keep what stays.
+#[cfg(unix)]
+fn state_directory() -> Option<PathBuf> {
+    let folder =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+    folder("STATE_DIRECTORY")
+        .or_else(|| folder("XDG_STATE_HOME").map(|path| path.join("mxgateway")))
+        .or_else(|| folder("HOME").map(|path| path.join(".local/state/mxgateway")))
+}
+
+#[cfg(not(unix))]
+fn state_directory() -> Option<PathBuf> {
+    let folder = env::var_os("ProgramData").map_or_else(|| PathBuf::from(r"C:\ProgramData"), PathBuf::from);
+    Some(folder.join("MxGateway"))
 }
 
 #[cfg(unix)]

@@ -46,8 +46,10 @@ pub(super) enum Preset {
     Fixed(&'static str),
     /// The worker program in the folder of the gateway's own.
     WorkerBesideGateway,
-    /// A folder of this user's.
+    /// A folder of this user's, gone with the next start of the machine.
     RuntimeDirectory,
+    /// A folder of this user's that stays.
+    DataDirectory,
 }
 
 impl Preset {
@@ -57,6 +59,7 @@ impl Preset {
             Self::Fixed(text) => text.to_owned(),
             Self::WorkerBesideGateway => surroundings.worker_beside_gateway().display().to_string(),
             Self::RuntimeDirectory => surroundings.runtime_directory().display().to_string(),
+            Self::DataDirectory => surroundings.data_directory().display().to_string(),
         }
     }
 }
@@ -91,6 +94,9 @@ pub(super) const ORDERS: &[Order] = &[
     },
 ];
 
+/// Keys of addresses that only a gateway that asks for API keys may open to other machines.
+pub(super) const ADDRESSES: &[&str] = &["server.listen", "http.listen"];
+
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 const SECONDS: Kind = Kind::Seconds { min: Duration::from_millis(1), max: MONTH, zero: None };
 const KIB: u64 = 1024;
@@ -113,15 +119,100 @@ const fn seconds_or_zero(zero: &'static str) -> Kind {
 pub const KEYS: &[Key] = &[
     key(
         "server.listen",
-        Kind::LoopbackAddress,
+        Kind::Address { empty: None },
         "127.0.0.1:5120",
-        "Address and port of the gRPC service; port 0 takes a free one.",
+        "Address and port of the gRPC service; port 0 takes a free one. One that other machines reach needs \
+         `auth.mode = \"api_key\"`, and should have TLS.",
     ),
     key(
         "server.shutdown_timeout_seconds",
         SECONDS,
         "10",
         "How long sessions may take to close when the gateway stops; then their workers are killed.",
+    ),
+    Key {
+        path: "server.data_directory",
+        kind: Kind::Path { empty: None },
+        preset: Preset::DataDirectory,
+        meaning: "Folder of what the gateway keeps: key store, pepper, self-signed certificate. Made for this \
+                  user only.",
+    },
+    key(
+        "http.listen",
+        Kind::Address { empty: Some("no HTTP service") },
+        "127.0.0.1:5121",
+        "Address and port of `/health/live`, `/health/ready` and `/metrics` over HTTP.",
+    ),
+    key(
+        "auth.mode",
+        Kind::Choice(&["api_key", "disabled"]),
+        "api_key",
+        "Who may use the gateway: holders of an API key (`mxgateway apikey create`), or with `disabled` \
+         everybody who reaches it, which is for development on one machine.",
+    ),
+    key("auth.database_url", Kind::DatabaseUrl, "", "Where API keys and the audit trail are kept."),
+    key(
+        "auth.pepper_path",
+        Kind::Path { empty: Some("`pepper` in `server.data_directory`") },
+        "",
+        "File of the secret that the stored hashes of keys depend on; made at the first start. Gateways that \
+         share a database need the same.",
+    ),
+    key(
+        "auth.cache_seconds",
+        SECONDS,
+        "60",
+        "How long keys that were in use stay good while the key store does not answer.",
+    ),
+    key(
+        "audit.retention_days",
+        Kind::Count { min: 1, max: 36_500, zero: Some("for ever") },
+        "90",
+        "How many days entries of the audit trail are kept.",
+    ),
+    key(
+        "audit.record_writes",
+        Kind::Choice(&["none", "secured", "all"]),
+        "secured",
+        "Which writes of values get an entry: none, those by WriteSecured, or all. Refused ones always do.",
+    ),
+    key(
+        "tls.mode",
+        Kind::Choice(&["off", "self_signed", "files"]),
+        "off",
+        "Whether the gRPC service speaks TLS, with a certificate of its own making that is kept, or with one \
+         from files.",
+    ),
+    key(
+        "tls.certificate_path",
+        Kind::Path { empty: Some("none") },
+        "",
+        "PEM file of the certificate and those that vouch for it, for `tls.mode = \"files\"`.",
+    ),
+    key(
+        "tls.private_key_path",
+        Kind::Path { empty: Some("none") },
+        "",
+        "PEM file of the certificate's private key, for `tls.mode = \"files\"`.",
+    ),
+    key(
+        "tls.client_ca_path",
+        Kind::Path { empty: Some("no client certificates") },
+        "",
+        "PEM file of the authorities whose certificates clients have to show, besides their API key.",
+    ),
+    key(
+        "tls.extra_names",
+        Kind::HostNames,
+        "",
+        "Further names and addresses in the self-signed certificate, which has localhost and the name of the \
+         machine anyway.",
+    ),
+    key(
+        "tls.validity_days",
+        count(1, 36_500),
+        "3650",
+        "How long a new self-signed certificate is good; an expired one is made anew at the next start.",
     ),
     key("sessions.max_sessions", count(1, 10_000), "64", "Most sessions open at a time."),
     key(

@@ -33,7 +33,14 @@ pub(super) enum Kind {
     },
     Choice(&'static [&'static str]),
     Backend,
-    LoopbackAddress,
+    /// `empty` says what an empty text means where it is allowed.
+    Address {
+        empty: Option<&'static str>,
+    },
+    /// Empty for the file in the data directory.
+    DatabaseUrl,
+    /// Names or IP addresses, separated by commas; may be empty.
+    HostNames,
     /// `empty` says what an empty text means where it is allowed.
     Path {
         empty: Option<&'static str>,
@@ -50,6 +57,8 @@ pub(super) enum Value {
     Seconds(Duration),
     Bytes(u64),
     Text(String),
+    /// May have a password in it.
+    Url(String),
     Address(SocketAddr),
     Path(PathBuf),
 }
@@ -73,9 +82,15 @@ impl Kind {
             }
             Self::Choice(names) => names.join(", "),
             Self::Backend => "simulator, or lmxproxy on Windows".to_owned(),
-            Self::LoopbackAddress => {
-                "a loopback address and a port, such as 127.0.0.1:5120 or [::1]:5120".to_owned()
+            Self::Address { empty } => format!(
+                "an IP address and a port, such as 127.0.0.1:5120 or [::1]:5120{}",
+                empty.map_or_else(String::new, |meaning| format!(", or empty for {meaning}"))
+            ),
+            Self::DatabaseUrl => {
+                "postgres://USER:PASSWORD@HOST/DATABASE, or empty for SQLite's `auth.db` in `server.data_directory`"
+                    .to_owned()
             }
+            Self::HostNames => "names or IP addresses, separated by commas, or empty".to_owned(),
             Self::Path { empty: None } => "a path".to_owned(),
             Self::Path { empty: Some(meaning) } => format!("a path, or empty for {meaning}"),
             Self::SocketDirectory => format!("a path of at most {SOCKET_DIRECTORY_LIMIT} bytes"),
@@ -112,7 +127,20 @@ impl Kind {
                 known @ ("simulator" | "lmxproxy") => Ok(Value::Text(known.to_owned())),
                 other => Err(unknown(other)),
             },
-            Self::LoopbackAddress => read_address(text(raw)?).map(Value::Address),
+            Self::Address { empty } => match text(raw)? {
+                "" if empty.is_some() => Ok(Value::Text(String::new())),
+                text => read_address(text).map(Value::Address),
+            },
+            Self::DatabaseUrl => match text(raw)? {
+                url if url.is_empty()
+                    || url.starts_with("postgres://")
+                    || url.starts_with("postgresql://") =>
+                {
+                    Ok(Value::Url(url.to_owned()))
+                }
+                _ => Err("is not a PostgreSQL URL".to_owned()),
+            },
+            Self::HostNames => read_names(text(raw)?).map(Value::Text),
             Self::Path { empty } => match text(raw)? {
                 "" if empty.is_none() => Err("is empty".to_owned()),
                 text if text.contains('\0') => Err("has a zero byte".to_owned()),
@@ -142,6 +170,7 @@ impl Value {
             Self::Seconds(seconds) => seconds.as_secs_f64().to_string(),
             Self::Bytes(bytes) => bytes.to_string(),
             Self::Text(text) => text.clone(),
+            Self::Url(url) => without_password(url),
             Self::Address(address) => address.to_string(),
             Self::Path(path) => path.display().to_string(),
         }
@@ -152,7 +181,7 @@ impl Value {
         match self {
             Self::Count(number) | Self::Bytes(number) => Some(u128::from(*number)),
             Self::Seconds(seconds) => Some(seconds.as_nanos()),
-            Self::Flag(_) | Self::Text(_) | Self::Address(_) | Self::Path(_) => None,
+            Self::Flag(_) | Self::Text(_) | Self::Url(_) | Self::Address(_) | Self::Path(_) => None,
         }
     }
 }
@@ -243,14 +272,34 @@ fn read_bytes(text: &str, min: u64, max: u64) -> Result<u64, String> {
 }
 
 fn read_address(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| format!("{text:?} is not an IP address with a port"))?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(format!(
-            "{address} can be reached from other machines, and there are no API keys yet to say who may do what"
-        ))
+    text.parse().map_err(|_| format!("{text:?} is not an IP address with a port"))
+}
+
+fn read_names(text: &str) -> Result<String, String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let good = |c: char| c.is_ascii_alphanumeric() || "-._:*".contains(c);
+    match names.iter().find(|name| !name.chars().all(good)) {
+        Some(name) => Err(format!("{name:?} is neither a host name nor an IP address")),
+        None => Ok(names.join(",")),
+    }
+}
+
+/// `scheme://user:***@rest`.
+fn without_password(url: &str) -> String {
+    let parts = url
+        .split_once("://")
+        .and_then(|(scheme, rest)| rest.rsplit_once('@').map(|(login, host)| (scheme, login, host)));
+    let shown = match parts {
+        Some((scheme, login, host)) => {
+            let user = login.split_once(':').map_or(login, |(user, _)| user);
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => url.to_owned(),
+    };
+    // A password may also be a parameter.
+    match shown.split_once('?') {
+        Some((before, _)) => format!("{before}?***"),
+        None => shown,
     }
 }
 

@@ -9,10 +9,10 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::build;
 use super::environment::{ENVIRONMENT_PREFIX, Surroundings};
 use super::file;
-use super::keys::{KEYS, Key, ORDERS};
+use super::keys::{ADDRESSES, KEYS, Key, ORDERS};
 use super::kind::Value;
 use super::problem::{ConfigError, Problem};
-use super::typed::Config;
+use super::typed::{Config, TlsMode};
 
 /// The file that is read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "mxgateway.toml";
@@ -107,6 +107,8 @@ impl Config {
         }
         let values = check(&figment, &mut problems);
         check_orders(&values, &mut problems);
+        check_exposure(&values, &mut problems);
+        check_certificate(&values, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
@@ -147,6 +149,13 @@ impl Loaded {
         let mut named = vec![("workers.executable_path", self.config.workers.executable_path.as_path())];
         if let Some(path) = &self.config.simulator.galaxy_path {
             named.push(("simulator.galaxy_path", path));
+        }
+        if let TlsMode::Files { certificate, private_key } = &self.config.tls.mode {
+            named.push(("tls.certificate_path", certificate));
+            named.push(("tls.private_key_path", private_key));
+        }
+        if let Some(path) = &self.config.tls.client_ca_path {
+            named.push(("tls.client_ca_path", path));
         }
         let source_of = |key: &str| {
             self.settings
@@ -221,6 +230,49 @@ fn check(figment: &Figment, problems: &mut Vec<Problem>) -> BTreeMap<&'static st
         }
     }
     values
+}
+
+/// Without keys nobody but this machine may reach the gateway.
+fn check_exposure(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {
+    let is = |key: &str, text: &str| {
+        values.get(key).is_some_and(|checked| checked.value == Value::Text(text.to_owned()))
+    };
+    if !is("auth.mode", "disabled") {
+        return;
+    }
+    for key in ADDRESSES {
+        let Some(checked) = values.get(key) else { continue };
+        let Value::Address(address) = &checked.value else { continue };
+        if !address.ip().is_loopback() {
+            problems.push(Problem {
+                key: (*key).to_owned(),
+                source: checked.source.clone(),
+                what: format!("{address} can be reached from other machines, and auth.mode is disabled"),
+                allowed: "use a loopback address, or auth.mode = \"api_key\"".to_owned(),
+            });
+        }
+    }
+}
+
+/// A certificate from files needs its files.
+fn check_certificate(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {
+    let Some(mode) = values.get("tls.mode").filter(|mode| mode.value == Value::Text("files".to_owned()))
+    else {
+        return;
+    };
+    for key in ["tls.certificate_path", "tls.private_key_path"] {
+        let named = values.get(key).is_none_or(
+            |checked| matches!(&checked.value, Value::Path(path) if !path.as_os_str().is_empty()),
+        );
+        if !named {
+            problems.push(Problem {
+                key: key.to_owned(),
+                source: mode.source.clone(),
+                what: "is empty, and tls.mode is files".to_owned(),
+                allowed: "name a PEM file".to_owned(),
+            });
+        }
+    }
 }
 
 fn check_orders(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {

@@ -12,6 +12,7 @@ fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
         variables: variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         program_directory: PathBuf::from("/opt/mx/bin"),
         user_runtime_directory: None,
+        state_directory: Some(PathBuf::from("/home/x/.local/state/mxgateway")),
         temporary_directory: PathBuf::from("/tmp"),
         user: "1000".to_owned(),
     }
@@ -59,7 +60,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(config.workers.runtime_directory, Path::new("/tmp/mxgateway-1000"));
     assert_eq!(config.workers.max_frame_bytes.get(), 16 * 1024 * 1024);
     assert_eq!(config.simulator.galaxy_path, None);
-    assert_eq!(Config::from_settings(&[]).unwrap().server, config.server);
+    assert_eq!(Config::from_settings(&[]).unwrap().sessions, config.sessions);
 }
 
 #[test]
@@ -87,6 +88,8 @@ fn every_problem_is_listed_at_once_with_key_and_source() {
 stray = 1
 [server]
 listen = "0.0.0.0:5120"
+[auth]
+mode = "disabled"
 [sessions]
 max_sesions = 5
 max_sessions = -1
@@ -125,7 +128,7 @@ runtime_directory = ["a"]
     );
     for expected in [
         "gateway.toml:4): 0.0.0.0:5120 can be reached from other machines",
-        "gateway.toml:6): is not a key; did you mean sessions.max_sessions?",
+        "gateway.toml:8): is not a key; did you mean sessions.max_sessions?",
         "-1 is negative; allowed is a whole number from 1 to 10000",
         "\"30s\" is not a number of seconds; write 30, or 0.5 for half a second",
         "(from MXGATEWAY_EVENTS__REPLAY_BUFFER_BYTES): \"12 parsecs\" is not a size",
@@ -189,7 +192,10 @@ fn values_are_explained_at_their_borders() {
         ("sessions.allow_multiple_event_subscribers", "yes", "neither true nor false"),
         ("server.listen", "localhost:5120", "not an IP address"),
         ("server.listen", "127.0.0.1", "not an IP address"),
-        ("server.listen", "[::]:5120", "no API keys"),
+        ("server.listen", "", "not an IP address"),
+        ("http.listen", "5121", "not an IP address"),
+        ("auth.database_url", "mysql://localhost/keys", "not a PostgreSQL URL"),
+        ("tls.extra_names", "a b, c", "neither a host name"),
         ("logging.filter", "loud", "not a level"),
         ("logging.filter", "info,=debug", "names no target"),
         ("logging.filter", "a b=debug", "names no target"),
@@ -206,6 +212,47 @@ fn values_are_explained_at_their_borders() {
     let long = "x".repeat(81);
     assert!(problem("workers.runtime_directory", &long).what.contains("81 bytes"));
     assert_eq!(cfg!(windows), load("", &[], &[set("workers.backend", "lmxproxy")]).is_ok());
+}
+
+#[test]
+fn only_a_gateway_with_keys_is_opened_to_other_machines() {
+    for key in ["server.listen", "http.listen"] {
+        let open = set(key, "[::]:5120");
+        assert!(load("", &[], std::slice::from_ref(&open)).is_ok());
+        let found = problems(load("", &[], &[open, set("auth.mode", "disabled")]));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].key, key);
+        assert!(found[0].to_string().contains("auth.mode = \"api_key\""), "{}", found[0]);
+    }
+}
+
+#[test]
+fn a_certificate_from_files_needs_its_files() {
+    let found = problems(load("", &[], &[set("tls.mode", "files")]));
+    let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["tls.certificate_path", "tls.private_key_path"]);
+    let named = [
+        set("tls.mode", "files"),
+        set("tls.certificate_path", "c.pem"),
+        set("tls.private_key_path", "k.pem"),
+        set("tls.client_ca_path", "ca.pem"),
+    ];
+    let missing: Vec<String> =
+        load("", &[], &named).unwrap().missing_files().into_iter().map(|problem| problem.key).collect();
+    let wanted = ["tls.certificate_path", "tls.private_key_path", "tls.client_ca_path"];
+    assert_eq!(missing[1..], wanted);
+}
+
+#[test]
+fn the_password_of_a_database_is_not_shown() {
+    for url in ["postgres://mx:pa@ss:word@db.plant/keys", "postgres://db.plant/keys?user=mx&password=pa@ss"] {
+        let loaded = load("", &[], &[set("auth.database_url", url)]).unwrap();
+        let shown = loaded.settings.iter().find(|setting| setting.key == "auth.database_url").unwrap();
+        assert!(shown.value.contains("***") && !shown.value.contains("ss"), "{}", shown.value);
+        assert!(shown.value.contains("db.plant/keys"), "{}", shown.value);
+        assert!(!format!("{:?}", loaded.config).contains("pa@ss"));
+        assert_eq!(loaded.config.auth.database_url.as_deref(), Some(url));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The checked configuration that the rest of the gateway takes.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -12,6 +13,14 @@ use mxgateway_session_core::distributor::BackpressurePolicy;
 pub struct Config {
     /// Section `server`.
     pub server: ServerConfig,
+    /// Section `http`.
+    pub http: HttpConfig,
+    /// Section `auth`.
+    pub auth: AuthConfig,
+    /// Section `audit`.
+    pub audit: AuditConfig,
+    /// Section `tls`.
+    pub tls: TlsConfig,
     /// Section `sessions`.
     pub sessions: SessionsConfig,
     /// Section `events`.
@@ -29,10 +38,104 @@ pub struct Config {
 /// Section `server`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Where gRPC is served; a loopback address. Port 0 takes a free one.
+    /// Where gRPC is served. Port 0 takes a free one.
     pub listen: SocketAddr,
     /// How long sessions may take to close when the gateway stops.
     pub shutdown_timeout: Duration,
+    /// Folder of what the gateway keeps.
+    pub data_directory: PathBuf,
+}
+
+/// Section `http`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where health and metrics are served over HTTP; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Section `auth`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthConfig {
+    /// Who may use the gateway.
+    pub mode: AuthMode,
+    /// PostgreSQL URL of the key store, with its password; `None` is SQLite in the data directory.
+    pub database_url: Option<String>,
+    /// File of the pepper.
+    pub pepper_path: PathBuf,
+    /// How long keys that were in use stay good while the key store does not answer.
+    pub cache: Duration,
+}
+
+impl fmt::Debug for AuthConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, database_url, pepper_path, cache } = self;
+        formatter
+            .debug_struct("AuthConfig")
+            .field("mode", mode)
+            .field("database_url", &database_url.as_ref().map(|_| "<redacted>"))
+            .field("pepper_path", pepper_path)
+            .field("cache", cache)
+            .finish()
+    }
+}
+
+/// Who may use the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Holders of an API key.
+    ApiKey,
+    /// Everybody who reaches it.
+    Disabled,
+}
+
+/// Section `audit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// How long entries are kept; `None` is for ever.
+    pub retention: Option<Duration>,
+    /// Which writes of values get an entry.
+    pub record_writes: RecordWrites,
+}
+
+/// Which writes of values get an entry in the audit trail. Refused ones always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordWrites {
+    /// None.
+    None,
+    /// Those by WriteSecured and WriteSecured2.
+    Secured,
+    /// All.
+    All,
+}
+
+/// Section `tls`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Whether, and with what certificate.
+    pub mode: TlsMode,
+    /// Authorities whose certificates clients have to show.
+    pub client_ca_path: Option<PathBuf>,
+}
+
+/// Whether the gRPC service speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// It does not.
+    Off,
+    /// With a certificate of the gateway's own making, kept in the data directory.
+    SelfSigned {
+        /// Names and addresses in it besides its usual ones.
+        extra_names: Vec<String>,
+        /// How long a new one is good.
+        validity: Duration,
+    },
+    /// With a certificate from PEM files.
+    Files {
+        /// The certificate and those that vouch for it.
+        certificate: PathBuf,
+        /// Its private key.
+        private_key: PathBuf,
+    },
 }
 
 /// Section `sessions`.
