@@ -4,3 +4,8 @@
 //! store and the audit trail (SQLite or PostgreSQL), and the verifier that remembers keys it has seen.
 
 #![forbid(unsafe_code)]
+
+pub mod constraints;
+pub mod key;
+pub mod principal;
+pub mod scope;
