@@ -19,14 +19,17 @@ const OF_HOP: f64 = 2.0;
 
 /// Measures run by run, each next to the baselines.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let mut p50 = Row::new("invoke/p50", "µs").target(Of::Ratio("bare_hop"), Bound::AtMost(OF_HOP));
+    let mut p99 = Row::new("invoke/p99", "µs");
+    if !options.wants_any(&[&p50, &p99]) {
+        return Ok(Vec::new());
+    }
     let folder = process::folder()?;
     let gateway = Gateway::start("").await?;
     let bare = hop::start(folder.path()).await?;
     let channel = connect(&bare.address).await?;
     let mut session = gateway.session().await?;
     let calls = if options.quick { QUICK_CALLS } else { CALLS };
-    let mut p50 = Row::new("invoke/p50", "µs").target(Of::Ratio("bare_hop"), Bound::AtMost(OF_HOP));
-    let mut p99 = Row::new("invoke/p99", "µs");
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: invoke", options.runs));
         let mut latencies = measure(calls, async || session.ping(MESSAGE).await).await?;
@@ -47,7 +50,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         process.stop().await?;
     }
     gateway.stop().await?;
-    Ok([p50, p99].into_iter().filter(|row| options.wants(&row.name)).collect())
+    Ok(options.wanted([p50, p99]))
 }
 
 async fn measure(

@@ -60,6 +60,12 @@ impl Latencies {
 
 /// Measures run by run, each next to NATS.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let mut p50 = Row::new("latency/p50", "µs");
+    let mut p99 = Row::new("latency/p99", "µs").target(Of::Ratio("nats"), Bound::AtMost(OF_NATS));
+    let mut rates = Row::new("latency/rate", "events/s");
+    if !options.wants_any(&[&p50, &p99, &rates]) {
+        return Ok(Vec::new());
+    }
     let gateway = Gateway::start("").await?;
     let bytes = storm::sample(&gateway, 1000).await?.len();
     let nats = match nats::installed() {
@@ -70,9 +76,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         }
     };
     let time = if options.quick { QUICK_TIME } else { TIME };
-    let mut p50 = Row::new("latency/p50", "µs");
-    let mut p99 = Row::new("latency/p99", "µs").target(Of::Ratio("nats"), Bound::AtMost(OF_NATS));
-    let mut rates = Row::new("latency/rate", "events/s");
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: latency", options.runs));
         let (mut latencies, rate) = measure(&gateway, RATE * time.as_secs()).await?;
@@ -90,7 +93,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         nats.stop().await?;
     }
     gateway.stop().await?;
-    Ok(vec![p50, p99, rates])
+    Ok(options.wanted([p50, p99, rates]))
 }
 
 /// Latencies, and deliveries per second as they were.

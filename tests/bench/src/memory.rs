@@ -20,6 +20,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     let mut bytes = Row::new("memory/idle-subscriber", "bytes").target(Of::Value, Bound::AtMost(MOST_BYTES));
     let mut streams = Row::new("memory/streams-per-connection", "streams")
         .target(Of::Value, Bound::AtLeast(f64::from(u32::try_from(SUBSCRIBERS)?)));
+    if !options.wants_any(&[&bytes, &streams]) {
+        return Ok(Vec::new());
+    }
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: memory", options.runs));
         let gateway = Gateway::start("").await?;
@@ -46,5 +49,5 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         session.close().await?;
         gateway.stop().await?;
     }
-    Ok(vec![bytes, streams])
+    Ok(options.wanted([bytes, streams]))
 }

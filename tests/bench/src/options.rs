@@ -2,6 +2,8 @@
 
 use anyhow::ensure;
 
+use crate::row::Row;
+
 /// Shared by all benches.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
@@ -42,7 +44,65 @@ impl Options {
     }
 
     /// Whether a row is wanted.
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        name.contains(&self.only)
+    pub(crate) fn wants(&self, row: &Row) -> bool {
+        row.name.contains(&self.only)
+    }
+
+    /// Whether any of them is; otherwise a bench starts nothing.
+    pub(crate) fn wants_any(&self, rows: &[&Row]) -> bool {
+        rows.iter().any(|row| self.wants(row))
+    }
+
+    /// Those that are. What was measured together with them is left out.
+    pub(crate) fn wanted(&self, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
+        rows.into_iter().filter(|row| self.wants(row)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bulk_subscribe, invoke, latency, memory, open, read_bulk, replay, throughput};
+
+    fn only(text: &str) -> Options {
+        Options {
+            json: false,
+            runs: 1,
+            events: 1000,
+            window: 1000,
+            quick: true,
+            alone: true,
+            only: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_goes_by_a_part_of_the_name() {
+        let rows = ["open/p50", "open/64-at-once"].map(|name| Row::new(name, "ms"));
+        assert!(only("p50").wants_any(&rows.each_ref()));
+        assert!(!only("p99").wants_any(&rows.each_ref()));
+        assert!(only("").wants(&rows[1]));
+        let names: Vec<_> = only("64").wanted(rows).into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["open/64-at-once"]);
+    }
+
+    /// The programs are not where a test would look for them, so starting any is an error.
+    #[tokio::test]
+    async fn a_bench_without_a_wanted_row_starts_nothing() {
+        let options = only("no such row");
+        let found = [
+            throughput::run(&options).await,
+            latency::run(&options).await,
+            replay::run(&options).await,
+            memory::run(&options).await,
+            invoke::run(&options).await,
+            read_bulk::run(&options).await,
+            open::run(&options).await,
+            bulk_subscribe::run(&options).await,
+        ];
+        for rows in found {
+            assert_eq!(rows.unwrap().len(), 0);
+        }
+        assert!(open::run(&only("open")).await.is_err(), "the programs were found");
     }
 }

@@ -21,6 +21,11 @@ const LEAST_CALLS: f64 = 8000.0;
 
 /// Measures run by run.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let mut calls = Row::new("read-bulk/calls", "calls/s").target(Of::Value, Bound::AtLeast(LEAST_CALLS));
+    let mut values = Row::new("read-bulk/values", "values/s");
+    if !options.wants_any(&[&calls, &values]) {
+        return Ok(Vec::new());
+    }
     let gateway = Gateway::start_with(&galaxy(1, TAGS), "", "").await?;
     let tags = tags(1, TAGS);
     let mut sessions = Vec::new();
@@ -30,8 +35,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         sessions.push(session);
     }
     let time = if options.quick { QUICK_TIME } else { TIME };
-    let mut calls = Row::new("read-bulk/calls", "calls/s").target(Of::Value, Bound::AtLeast(LEAST_CALLS));
-    let mut values = Row::new("read-bulk/values", "values/s");
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: read-bulk", options.runs));
         let began = Instant::now();
@@ -51,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         session.close().await?;
     }
     gateway.stop().await?;
-    Ok([calls, values].into_iter().filter(|row| options.wants(&row.name)).collect())
+    Ok(options.wanted([calls, values]))
 }
 
 /// Calls one after the other; gives how many.

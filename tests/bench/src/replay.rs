@@ -22,6 +22,12 @@ const OF_JETSTREAM: f64 = 4.0;
 
 /// Measures run by run, each next to JetStream.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let mut counted =
+        Row::new("replay", "events/s").target(Of::Ratio("jetstream"), Bound::AtLeast(OF_JETSTREAM));
+    let mut decoded = Row::new("replay-decoded", "events/s");
+    if !options.wants_any(&[&counted, &decoded]) {
+        return Ok(Vec::new());
+    }
     let events = if options.quick { QUICK_EVENTS } else { EVENTS };
     // Completions of writes are events too.
     let retained = events * 2;
@@ -43,13 +49,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             None
         }
     };
-    let mut counted =
-        Row::new("replay", "events/s").target(Of::Ratio("jetstream"), Bound::AtLeast(OF_JETSTREAM));
-    let mut decoded = Row::new("replay-decoded", "events/s");
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: replay", options.runs));
-        counted.runs.push(measure(&gateway, &session, events, wire::count).await?);
-        decoded.runs.push(measure(&gateway, &session, events, wire::decode).await?);
+        if options.wants(&counted) {
+            counted.runs.push(measure(&gateway, &session, events, wire::count).await?);
+        }
+        if options.wants(&decoded) {
+            decoded.runs.push(measure(&gateway, &session, events, wire::decode).await?);
+        }
         if let Some(nats) = &nats {
             let rate = nats.replay(events).await?;
             counted.baseline("jetstream", rate);
@@ -61,7 +68,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     }
     session.close().await?;
     gateway.stop().await?;
-    Ok(vec![counted, decoded])
+    Ok(options.wanted([counted, decoded]))
 }
 
 async fn measure(gateway: &Gateway, session: &Session, events: u64, read: Read<Run>) -> anyhow::Result<f64> {

@@ -18,6 +18,34 @@ const ROWS: [(usize, f64); 3] = [(1, 1.5), (8, 3.5), (64, 6.0)];
 const OF_RING: f64 = 0.8;
 const SHARED: usize = 8;
 
+/// What is measured: rows by their number of subscribers, and those of [`SHARED`] with something special.
+struct Rows {
+    fan_out: Vec<(usize, Row)>,
+    decoded: Row,
+    stuck: Row,
+}
+
+impl Rows {
+    fn new() -> Self {
+        let fan_out = ROWS.into_iter().map(|(subscribers, of_nats)| {
+            let row = Row::new(format!("stream/{subscribers}"), UNIT)
+                .target(Of::Ratio("nats"), Bound::AtLeast(of_nats))
+                .target(Of::Ratio("lab_ring"), Bound::AtLeast(OF_RING));
+            (subscribers, row)
+        });
+        Self {
+            fan_out: fan_out.collect(),
+            decoded: Row::new(format!("stream/{SHARED}-decoded"), UNIT),
+            stuck: Row::new(format!("stream/{SHARED}-one-stuck"), UNIT)
+                .target(Of::Ratio("without"), Bound::AtLeast(0.95)),
+        }
+    }
+
+    fn all(&self) -> Vec<&Row> {
+        self.fan_out.iter().map(|(_, row)| row).chain([&self.decoded, &self.stuck]).collect()
+    }
+}
+
 struct Servers {
     gateway: Gateway,
     bare: Running,
@@ -29,6 +57,10 @@ struct Servers {
 
 /// Measures all rows, run by run, each next to its baselines.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Rows::new();
+    if !options.wants_any(&rows.all()) {
+        return Ok(Vec::new());
+    }
     let folder = process::folder()?;
     // A subscriber that reads is never cut; one that never reads is, but late.
     let lag = options.window * 4;
@@ -51,7 +83,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         nats,
         event: event.into(),
     };
-    let rows = measure(&servers, options).await?;
+    measure(&servers, &mut rows, options).await?;
     if let Some(nats) = servers.nats {
         nats.stop().await?;
     }
@@ -59,23 +91,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         process.stop().await?;
     }
     servers.gateway.stop().await?;
-    Ok(rows)
+    let Rows { fan_out, decoded, stuck } = rows;
+    Ok(options.wanted(fan_out.into_iter().map(|(_, row)| row).chain([decoded, stuck])))
 }
 
-async fn measure(servers: &Servers, options: &Options) -> anyhow::Result<Vec<Row>> {
-    let mut fan_out: Vec<(usize, Row)> = ROWS
-        .into_iter()
-        .map(|(subscribers, of_nats)| {
-            let row = Row::new(format!("stream/{subscribers}"), UNIT)
-                .target(Of::Ratio("nats"), Bound::AtLeast(of_nats))
-                .target(Of::Ratio("lab_ring"), Bound::AtLeast(OF_RING));
-            (subscribers, row)
-        })
-        .filter(|(_, row)| options.wants(&row.name))
-        .collect();
-    let mut decoded = Row::new(format!("stream/{SHARED}-decoded"), UNIT);
-    let mut stuck = Row::new(format!("stream/{SHARED}-one-stuck"), UNIT)
-        .target(Of::Ratio("without"), Bound::AtLeast(0.95));
+async fn measure(servers: &Servers, rows: &mut Rows, options: &Options) -> anyhow::Result<()> {
+    let Rows { fan_out, decoded, stuck } = rows;
     let load = |subscribers: usize| Load {
         subscribers,
         stuck: 0,
@@ -84,7 +105,7 @@ async fn measure(servers: &Servers, options: &Options) -> anyhow::Result<Vec<Row
         read: wire::count,
     };
     for run in 1..=options.runs {
-        for (subscribers, row) in &mut fan_out {
+        for (subscribers, row) in fan_out.iter_mut().filter(|(_, row)| options.wants(row)) {
             note(&format!("run {run} of {}: {}", options.runs, row.name));
             let load = load(*subscribers);
             row.runs.push(storm::measure(&servers.gateway, load).await?);
@@ -98,12 +119,12 @@ async fn measure(servers: &Servers, options: &Options) -> anyhow::Result<Vec<Row
                 row.baseline("nats", rate);
             }
         }
-        if options.wants(&decoded.name) {
+        if options.wants(decoded) {
             note(&format!("run {run} of {}: {}", options.runs, decoded.name));
             let load = Load { read: wire::decode, ..load(SHARED) };
             decoded.runs.push(storm::measure(&servers.gateway, load).await?);
         }
-        if options.wants(&stuck.name) {
+        if options.wants(stuck) {
             note(&format!("run {run} of {}: {}", options.runs, stuck.name));
             let without = load(SHARED - 1);
             let with = Load { stuck: 1, ..without };
@@ -119,6 +140,5 @@ async fn measure(servers: &Servers, options: &Options) -> anyhow::Result<Vec<Row
             }
         }
     }
-    let rows = fan_out.into_iter().map(|(_, row)| row).chain([decoded, stuck]);
-    Ok(rows.filter(|row| !row.runs.is_empty()).collect())
+    Ok(())
 }
