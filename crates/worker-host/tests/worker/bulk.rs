@@ -1,22 +1,28 @@
 //! Bulk commands: rows in input order, a failed item is a row; reads leave no trace.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use mxgateway_contracts::command::MAX_BULK_ITEMS;
 use mxgateway_contracts::hresult;
+use mxgateway_contracts::time::timestamp;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::mx_value::Kind;
 use mxgateway_contracts::v1::{
-    BulkSubscribeReply, EventFamily, GetSessionStateCommand, ReadBulkCommand, ReadResult, RegistrationState,
-    SubscribeBulkCommand, UnAdviseItemBulkCommand, UnsubscribeBulkCommand, WriteBulkCommand, WriteEntry,
+    AuthenticateUserCommand, BulkSubscribeReply, EventFamily, GetSessionStateCommand, MxEvent, MxValue,
+    ReadBulkCommand, ReadResult, RegistrationState, SubscribeBulkCommand, UnAdviseItemBulkCommand,
+    UnsubscribeBulkCommand, WriteBulkCommand, WriteEntry, WriteSecured2BulkCommand, WriteSecured2Entry,
+    mx_event::Body,
 };
 use mxgateway_contracts::worker_v1::CommandRefusalCode;
+use prost_types::Timestamp;
 
 use super::gateway::{Gateway, bootstrap};
 use super::session::{ok, register};
 
 const INTEGER: &str = "TestMachine_001.TestInteger";
+const SECURED: &str = "TestMachine_001.SecuredWrite";
+const VERIFIED: &str = "TestMachine_001.VerifiedWrite";
 
 async fn registered() -> (Gateway, i32) {
     let mut gateway = Gateway::start(bootstrap()).await;
@@ -92,6 +98,112 @@ async fn rows_come_in_input_order_and_a_failed_one_stops_nothing() {
     assert_eq!(rows, [(INTEGER, 3, 0), ("", 99, bad), (INTEGER, 1, 0)]);
     let registrations = state(&mut gateway).await;
     assert_eq!(registrations[0].items.len(), 1, "the one that does not resolve");
+}
+
+async fn authenticate(gateway: &mut Gateway, server_handle: i32, name: &str) -> i32 {
+    let user_name = name.to_owned();
+    let command = AuthenticateUserCommand { server_handle, user_name, ..AuthenticateUserCommand::default() };
+    match ok(gateway, Payload::AuthenticateUser(command)).await.payload {
+        Some(Reply::AuthenticateUser(reply)) => reply.user_id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Details of the completions of an item, in their order.
+fn completions(events: &[MxEvent], item_handle: i32) -> Vec<i32> {
+    let of_item = events.iter().filter(|event| event.item_handle == item_handle);
+    let completed = of_item.filter(|event| event.family() == EventFamily::OnWriteComplete);
+    completed.map(|event| event.statuses[0].detail).collect()
+}
+
+/// Time of the last data change of an item.
+fn last_time(events: &[MxEvent], item_handle: i32) -> Option<Timestamp> {
+    events.iter().rev().filter(|event| event.item_handle == item_handle).find_map(|event| match &event.body {
+        Some(Body::OnDataChange(change)) => change.source_time,
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn each_secured_write_of_a_bulk_is_judged_for_itself_and_keeps_its_time() {
+    let (mut gateway, server) = registered().await;
+    subscribe(&mut gateway, server, owned(&[SECURED, VERIFIED])).await;
+    gateway.until("first events", |gateway| gateway.events.len() == 2).await;
+    let operator = authenticate(&mut gateway, server, "operator").await;
+    let supervisor = authenticate(&mut gateway, server, "supervisor").await;
+    assert_ne!(operator, supervisor);
+    gateway.events.clear();
+
+    let (secured, verified, nobody) = (1, 2, 0);
+    let written = UNIX_EPOCH + Duration::from_millis(1_234_567_890_123);
+    let entry = |item_handle, users: (i32, i32), value: MxValue, time: MxValue| WriteSecured2Entry {
+        item_handle,
+        current_user_id: users.0,
+        verifier_user_id: users.1,
+        value: Some(value),
+        timestamp_value: Some(time),
+    };
+    let time = || MxValue::from(written);
+    let entries = vec![
+        entry(secured, (operator, nobody), 1.into(), "2001-01-01T00:00:00Z".into()),
+        entry(verified, (operator, supervisor), 21.into(), time()),
+        entry(99, (operator, operator), 9.into(), time()),
+        // Verified Write needs a second user.
+        entry(verified, (operator, nobody), 22.into(), time()),
+        entry(verified, (operator, operator), 23.into(), time()),
+        entry(secured, (operator, 77), 2.into(), time()),
+        entry(secured, (nobody, supervisor), 3.into(), time()),
+        entry(secured, (operator, operator), "four".into(), time()),
+        entry(secured, (operator, operator), 5.into(), "yesterday".into()),
+        WriteSecured2Entry {
+            timestamp_value: None,
+            ..entry(secured, (operator, operator), 6.into(), time())
+        },
+        WriteSecured2Entry { value: None, ..entry(secured, (operator, operator), 7.into(), time()) },
+        entry(secured, (operator, operator), "8".into(), time()),
+    ];
+    let command = Payload::WriteSecured2Bulk(WriteSecured2BulkCommand { server_handle: server, entries });
+    let Some(Reply::WriteSecured2Bulk(reply)) = ok(&mut gateway, command).await.payload else {
+        panic!("no rows")
+    };
+    let rows: Vec<_> =
+        reply.results.iter().map(|row| (row.item_handle, row.was_successful, row.hresult)).collect();
+    let (queued, refused) = (|item| (item, true, 0), |item| (item, false, hresult::E_INVALIDARG));
+    let (s, v) = (secured, verified);
+    let expected = [
+        queued(s),
+        queued(v),
+        refused(99),
+        queued(v),
+        queued(v),
+        queued(s),
+        queued(s),
+        queued(s),
+        refused(s),
+        refused(s),
+        queued(s),
+        queued(s),
+    ];
+    assert_eq!(rows, expected);
+    for row in &reply.results {
+        assert_eq!(row.was_successful, row.error_message.is_empty(), "{row:?}");
+    }
+
+    gateway
+        .until("all completions and both values", |gateway| {
+            [(secured, 6), (verified, 3)].into_iter().all(|(item, writes)| {
+                completions(&gateway.events, item).len() == writes
+                    && last_time(&gateway.events, item) == Some(timestamp(written))
+            })
+        })
+        .await;
+    assert_eq!(completions(&gateway.events, secured), [0, 1017, 1016, 19, 1005, 0]);
+    assert_eq!(completions(&gateway.events, verified), [0, 1017, 1017]);
+    for (tag, expected) in [(SECURED, 8), (VERIFIED, 21)] {
+        let row = &read(&mut gateway, server, &[tag], 0).await[0];
+        assert_eq!(value(row), Some(Kind::Int32Value(expected)), "{tag}");
+        assert_eq!(row.data.as_ref().unwrap().source_time, Some(timestamp(written)), "{tag}");
+    }
 }
 
 #[tokio::test]
