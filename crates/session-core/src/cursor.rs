@@ -3,7 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
+use crate::access::Gate;
 use crate::event::{Event, EventTaker};
+use crate::items::{Items, Verdict};
 use crate::ring::{Loss, Read, ReadBudget, Ring};
 use crate::subscriber::{Delivery, Filter, Gap, GapCause, SlowReader, SubscribeOptions, SubscriberKind};
 
@@ -17,6 +19,8 @@ pub(crate) struct Cursor {
     pub(crate) after: u64,
     pub(crate) cut: bool,
     filter: Filter,
+    /// Set for a reader that may not see everything.
+    gate: Option<Gate>,
     /// The newest sequence when it came: until it gets there it replays, and only eviction can cut it.
     replays_to: u64,
     snapshot: VecDeque<Event>,
@@ -31,16 +35,24 @@ impl Cursor {
         after: u64,
         newest: u64,
         snapshot: Vec<Event>,
+        items: &Items,
         now: Instant,
     ) -> Self {
+        let mut gate = options.access.map(Gate::new);
+        let mut wanted = |event: &Event| {
+            options.filter.lets_through(event)
+                && gate.as_mut().is_none_or(|gate| gate.judge(event, items) == Verdict::Show)
+        };
+        let snapshot = snapshot.into_iter().filter(&mut wanted).collect();
         Self {
             kind: options.kind,
             slow_reader: options.slow_reader,
             attached_at: now,
             after,
             cut: false,
-            snapshot: snapshot.into_iter().filter(|event| options.filter.lets_through(event)).collect(),
+            snapshot,
             filter: options.filter,
+            gate,
             replays_to: newest,
             conflated: VecDeque::new(),
             conflated_to: 0,
@@ -55,7 +67,13 @@ impl Cursor {
     }
 
     /// Hands out what comes next.
-    pub(crate) fn read(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
+    pub(crate) fn read(
+        &mut self,
+        ring: &Ring,
+        items: &Items,
+        budget: ReadBudget,
+        out: &mut impl EventTaker,
+    ) -> Delivery {
         if self.cut {
             return Delivery::Cut;
         }
@@ -63,13 +81,25 @@ impl Cursor {
             return Delivery::Retained;
         }
         match self.slow_reader {
-            SlowReader::LatestPerItem => self.read_latest(ring, budget, out),
-            SlowReader::Cut | SlowReader::GapAndContinue => self.read_all(ring, budget, out),
+            SlowReader::LatestPerItem => self.read_latest(ring, items, budget, out),
+            SlowReader::Cut | SlowReader::GapAndContinue => self.read_all(ring, items, budget, out),
         }
     }
 
-    fn read_all(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
-        let mut passing = Passing { filter: &self.filter, out, last: self.after, handed_out: false };
+    fn read_all(
+        &mut self,
+        ring: &Ring,
+        items: &Items,
+        budget: ReadBudget,
+        out: &mut impl EventTaker,
+    ) -> Delivery {
+        let limit = match &mut self.gate {
+            Some(gate) => gate.limit(ring, items, self.after, budget),
+            None => Some(budget),
+        };
+        let Some(budget) = limit else { return Delivery::UpToDate };
+        let gate = self.gate.as_mut().map(|gate| (gate, items));
+        let mut passing = Passing { filter: &self.filter, gate, out, last: self.after, handed_out: false };
         match ring.read(self.after, budget, &mut passing) {
             Read::Events => {
                 self.after = passing.last;
@@ -92,7 +122,13 @@ impl Cursor {
         }
     }
 
-    fn read_latest(&mut self, ring: &Ring, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
+    fn read_latest(
+        &mut self,
+        ring: &Ring,
+        items: &Items,
+        budget: ReadBudget,
+        out: &mut impl EventTaker,
+    ) -> Delivery {
         if let Some(last) = take(&mut self.conflated, budget, |event| out.event(event)) {
             // After its last event the whole span is done with.
             self.after = if self.conflated.is_empty() { self.conflated_to } else { last };
@@ -103,7 +139,13 @@ impl Cursor {
             return Delivery::UpToDate;
         }
         let span = Loss { from: self.after + 1, to: newest };
-        let waiting = ring.everything_after(self.after);
+        let mut waiting = ring.everything_after(self.after);
+        if let Some(gate) = &mut self.gate {
+            if waiting.events.iter().any(|event| gate.judge(event, items) == Verdict::Wait) {
+                return Delivery::UpToDate;
+            }
+            waiting.events.retain(|event| gate.judge(event, items) == Verdict::Show);
+        }
         // What is not there any more counts as missing whether the filter would have let it through or not.
         let gone = span.count() - waiting.in_ring as u64;
         let wanted: Vec<Event> =
@@ -128,7 +170,7 @@ impl Cursor {
         } else if self.conflated.is_empty() {
             Delivery::Filtered
         } else {
-            self.read_latest(ring, budget, out)
+            self.read_latest(ring, items, budget, out)
         }
     }
 }
@@ -136,6 +178,7 @@ impl Cursor {
 /// Hands on what the filter lets through.
 struct Passing<'a, T> {
     filter: &'a Filter,
+    gate: Option<(&'a mut Gate, &'a Items)>,
     out: &'a mut T,
     /// Last sequence seen, handed out or not.
     last: u64,
@@ -145,7 +188,12 @@ struct Passing<'a, T> {
 impl<T: EventTaker> EventTaker for Passing<'_, T> {
     fn event(&mut self, event: &Event) {
         self.last = event.sequence;
-        if self.filter.lets_through(event) {
+        let shown = self.filter.lets_through(event)
+            && match &mut self.gate {
+                Some((gate, items)) => gate.judge(event, items) == Verdict::Show,
+                None => true,
+            };
+        if shown {
             self.out.event(event);
             self.handed_out = true;
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::cursor::Cursor;
 use crate::event::{Event, EventTaker, ItemKey, Position};
+use crate::items::Items;
 use crate::ring::{OutOfOrder, ReadBudget, Ring, RingLimits};
 pub use crate::subscriber::{
     Delivery, Filter, Gap, GapCause, ReplayGap, ReplayGapReason, SlowReader, Snapshot, Start, SubscribeError,
@@ -116,12 +117,12 @@ impl Distributor {
         Ok(self.cut_slow())
     }
 
-    /// Adds a subscriber and says where its stream begins. `is_current` tells of an event that carries a value
-    /// whether its item is advised and still the one it was; a snapshot has no others.
+    /// Adds a subscriber and says where its stream begins. A snapshot has only events whose items are advised
+    /// and still the ones they were.
     pub fn subscribe(
         &mut self,
         options: SubscribeOptions,
-        is_current: impl Fn(&Event) -> bool,
+        items: &Items,
         now: Instant,
     ) -> Result<(SubscriberId, Start), SubscribeError> {
         if options.kind == SubscriberKind::External {
@@ -143,11 +144,11 @@ impl Distributor {
             Snapshot::Always => true,
         };
         let mut snapshot = if wants_snapshot { self.ring.last_values(after) } else { Vec::new() };
-        snapshot.retain(is_current);
+        snapshot.retain(|event| items.is_current(event));
         let id = SubscriberId(self.next_id);
         self.next_id += 1;
         self.all_after = if self.attached() == 0 { after } else { self.all_after.min(after) };
-        self.cursors.insert(id, Cursor::new(options, after, self.ring.newest(), snapshot, now));
+        self.cursors.insert(id, Cursor::new(options, after, self.ring.newest(), snapshot, items, now));
         self.ring.keep_for_lag(true);
         Ok((id, start))
     }
@@ -175,10 +176,16 @@ impl Distributor {
     }
 
     /// Hands a subscriber what comes next; events go to `out`.
-    pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut impl EventTaker) -> Delivery {
+    pub fn read(
+        &mut self,
+        id: SubscriberId,
+        items: &Items,
+        budget: ReadBudget,
+        out: &mut impl EventTaker,
+    ) -> Delivery {
         let Some(cursor) = self.cursors.get_mut(&id) else { return Delivery::Unknown };
         let was_cut = cursor.cut;
-        let delivery = cursor.read(&self.ring, budget, out);
+        let delivery = cursor.read(&self.ring, items, budget, out);
         if cursor.cut != was_cut {
             self.ring.keep_for_lag(self.attached() > 0);
         }

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod cursor;
 pub mod distributor;
 pub mod event;

@@ -323,6 +323,21 @@ impl Ring {
         Read::Events
     }
 
+    /// What a read after `after` would come across, in order; `None` stands for a loss.
+    pub(crate) fn peek_after(&self, after: u64) -> impl Iterator<Item = Option<&Event>> {
+        let readable = after >= self.released && after < self.newest;
+        let start = if readable { self.index_after(after) } else { self.slots.len() };
+        self.slots.range(start..).map(|slot| match &slot.content {
+            Content::Event(event) => Some(event),
+            Content::Lost => None,
+        })
+    }
+
+    /// Everything up to this sequence is gone.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
     /// Index of the first slot that holds something after `after`, which must lie within the ring.
     fn index_after(&self, after: u64) -> usize {
         // Without losses every slot is one sequence and the index can be computed.

@@ -9,7 +9,7 @@ use crate::distributor::{
     SubscriberId, SubscriberKind,
 };
 use crate::event::{Event, EventTaker, Position};
-use crate::items::{AdviseState, ItemChange, Items};
+use crate::items::{AdviseState, ChangeTicket, ItemChange, Items, PendingChange};
 use crate::lease::{Lease, LeaseSettings};
 use crate::lifecycle::{BeginClose, CloseReason, Fault, IllegalTransition, Lifecycle, SessionState};
 use crate::ring::{OutOfOrder, ReadBudget};
@@ -124,7 +124,20 @@ impl SessionCore {
             | ItemChange::Added(..)
             | ItemChange::Advised(_, AdviseState::Advised | AdviseState::Supervisory) => {}
         }
-        self.items.apply(change);
+        self.items.apply(change, self.distributor.newest().sequence);
+    }
+
+    /// A command is about to be sent that may change items; [`Self::end_change`] must follow.
+    pub fn begin_change(&mut self, change: PendingChange) -> ChangeTicket {
+        self.items.begin(change, self.distributor.newest().sequence)
+    }
+
+    /// Takes over what a command changed, if anything.
+    pub fn end_change(&mut self, ticket: ChangeTicket, changes: impl IntoIterator<Item = ItemChange>) {
+        for change in changes {
+            self.apply(change);
+        }
+        self.items.end(ticket);
     }
 
     /// When something was last done with the session.
@@ -172,8 +185,7 @@ impl SessionCore {
     ) -> Result<(SubscriberId, Start), AttachError> {
         self.usable()?;
         let external = options.kind == SubscriberKind::External;
-        let items = &self.items;
-        let subscribed = self.distributor.subscribe(options, |event| items.is_current(event), now)?;
+        let subscribed = self.distributor.subscribe(options, &self.items, now)?;
         if external {
             self.touch(now);
             self.lease.attach(now);
@@ -193,7 +205,7 @@ impl SessionCore {
     /// Hands a subscriber what comes next. An ended session first hands out what it still has.
     pub fn read(&mut self, id: SubscriberId, budget: ReadBudget, out: &mut impl EventTaker) -> Next {
         let last = self.distributor.position(id).unwrap_or_else(|| self.distributor.newest());
-        match self.distributor.read(id, budget, out) {
+        match self.distributor.read(id, &self.items, budget, out) {
             Delivery::Cut => Next::End { reason: EndReason::SlowReader, last },
             nothing @ (Delivery::UpToDate | Delivery::Unknown) => match self.end_reason() {
                 Some(reason) => Next::End { reason, last },
@@ -213,6 +225,7 @@ impl SessionCore {
     /// Lets go what is too old and says whether the session is to be closed, and why.
     pub fn sweep(&mut self, now: Instant) -> Option<CloseReason> {
         self.distributor.sweep(now);
+        self.items.forget_former(self.distributor.ring().released());
         match self.lifecycle.state() {
             SessionState::Ready | SessionState::Recovering | SessionState::Faulted => self.lease.expired(now),
             SessionState::Creating

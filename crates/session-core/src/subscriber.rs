@@ -1,7 +1,9 @@
 //! What subscribers ask for and what they are told.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::access::Access;
 use crate::event::{Event, EventFamily, ItemKey, Position};
 use crate::ring::Loss;
 
@@ -78,6 +80,8 @@ pub struct SubscribeOptions {
     pub snapshot: Snapshot,
     /// What happens when it falls behind.
     pub slow_reader: SlowReader,
+    /// Set for a subscriber that may not see everything.
+    pub access: Option<Arc<dyn Access>>,
 }
 
 impl SubscribeOptions {
@@ -89,6 +93,7 @@ impl SubscribeOptions {
             filter: Filter::default(),
             snapshot: Snapshot::None,
             slow_reader: SlowReader::Cut,
+            access: None,
         }
     }
 }

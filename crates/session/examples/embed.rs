@@ -10,7 +10,7 @@ use mxgateway_session::core::distributor::SubscribeOptions;
 use mxgateway_session::core::event::{Event, EventFamily, ItemKey};
 use mxgateway_session::core::lifecycle::CloseReason;
 use mxgateway_session::{EventSink, LaunchError, LaunchRequest, Launched, ManagerSettings, OpenOptions};
-use mxgateway_session::{PortError, SessionManager, WorkerIdentity, WorkerLauncher, WorkerPort};
+use mxgateway_session::{OnReply, PortError, SessionManager, WorkerIdentity, WorkerLauncher, WorkerPort};
 
 /// Answers every command with its length and raises an event with the command's text.
 struct Echo(EventSink, std::sync::atomic::AtomicU64);
@@ -19,7 +19,7 @@ impl WorkerPort for Echo {
     type Command = String;
     type Reply = usize;
 
-    async fn invoke(&self, command: String) -> Result<usize, PortError> {
+    async fn invoke(&self, command: String, _: Option<OnReply<usize>>) -> Result<usize, PortError> {
         let sequence = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         let (family, item, received) = (EventFamily::DataChange, ItemKey::default(), SystemTime::now());
         self.0.publish([Event { sequence, family, item, received, payload: command.clone().into() }]);

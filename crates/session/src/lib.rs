@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod id;
+mod in_flight;
 mod manager;
 mod session;
 mod shared;
@@ -23,5 +24,6 @@ pub use session::{CloseOutcome, InvokeError, OpenOptions, Session, SessionStatus
 pub use shared::EventSink;
 pub use subscription::{StreamElement, Subscription};
 pub use worker_port::{
-    LaunchError, LaunchRequest, Launched, PortError, RefusalKind, WorkerIdentity, WorkerLauncher, WorkerPort,
+    LaunchError, LaunchRequest, Launched, OnReply, PortError, RefusalKind, WorkerIdentity, WorkerLauncher,
+    WorkerPort,
 };

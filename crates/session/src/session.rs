@@ -5,15 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberStatus};
-use mxgateway_session_core::items::ItemChange;
+use mxgateway_session_core::event::ItemKey;
+use mxgateway_session_core::items::{Item, ItemChange, PendingChange};
 use mxgateway_session_core::lifecycle::{BeginClose, CloseReason, Fault, SessionState};
 use mxgateway_session_core::session::{AttachError, NotUsable};
 use tokio_util::task::TaskTracker;
 
 use crate::id::SessionId;
+use crate::in_flight::{InFlight, Pending};
 use crate::shared::Shared;
 use crate::subscription::Subscription;
-use crate::worker_port::{PortError, WorkerIdentity, WorkerPort};
+use crate::worker_port::{OnReply, PortError, WorkerIdentity, WorkerPort};
 
 /// What a session is opened with.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +98,7 @@ struct Inner<P> {
     worker: OnceLock<(P, WorkerIdentity)>,
     options: OpenOptions,
     limits: SessionLimits,
-    pending: AtomicUsize,
+    pending: Arc<AtomicUsize>,
     opened_at: SystemTime,
     /// Runs the close, so that it ends also when its caller goes away.
     tasks: TaskTracker,
@@ -136,7 +138,7 @@ impl<P: WorkerPort> Session<P> {
             worker: OnceLock::new(),
             options,
             limits,
-            pending: AtomicUsize::new(0),
+            pending: Arc::default(),
             opened_at: SystemTime::now(),
             tasks,
         }))
@@ -208,27 +210,61 @@ impl<P: WorkerPort> Session<P> {
         self.0.shared.core().distributor().newest().sequence
     }
 
-    /// Takes over what a successful command changed about the items.
-    pub fn apply(&self, change: ItemChange) {
-        self.0.shared.core().apply(change);
+    /// The item behind a handle.
+    pub fn item(&self, key: ItemKey) -> Option<Item> {
+        self.0.shared.core().items().get(key).cloned()
     }
 
     /// Carries out one command. `limit` bounds the waiting, not the command.
     pub async fn invoke(&self, command: P::Command, limit: Duration) -> Result<P::Reply, InvokeError> {
-        self.0.shared.core().use_now(Instant::now())?;
-        let _pending = Pending::enter(&self.0.pending, self.0.limits.max_pending_commands)?;
-        let Some((port, _)) = self.0.worker.get() else {
-            return Err(NotUsable::State(SessionState::Creating).into());
-        };
-        match tokio::time::timeout(limit, port.invoke(command)).await {
-            Ok(reply) => Ok(reply?),
-            Err(_) => Err(InvokeError::Timeout { limit }),
-        }
+        let pending = self.enter()?;
+        let reply = self.call(command, None, limit).await;
+        drop(pending);
+        reply
+    }
+
+    /// Carries out one command that may change items. `changes` tells from the reply what it changed, which is
+    /// taken over when the reply comes in, also when nobody waits for it any more.
+    pub async fn invoke_changing(
+        &self,
+        command: P::Command,
+        limit: Duration,
+        change: PendingChange,
+        changes: impl FnOnce(&P::Reply) -> Vec<ItemChange> + Send + 'static,
+    ) -> Result<P::Reply, InvokeError> {
+        // Counts until the reply is there, so that what waits for replies is bounded.
+        let pending = self.enter()?;
+        let in_flight = InFlight::begin(&self.0.shared, change);
+        let on_reply: OnReply<P::Reply> = Box::new(move |reply| {
+            in_flight.end(changes(reply));
+            drop(pending);
+        });
+        self.call(command, Some(on_reply), limit).await
     }
 
     /// Commands that wait for their replies.
     pub fn pending_commands(&self) -> usize {
         self.0.pending.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> Result<Pending, InvokeError> {
+        self.0.shared.core().use_now(Instant::now())?;
+        Pending::enter(&self.0.pending, self.0.limits.max_pending_commands)
+    }
+
+    async fn call(
+        &self,
+        command: P::Command,
+        on_reply: Option<OnReply<P::Reply>>,
+        limit: Duration,
+    ) -> Result<P::Reply, InvokeError> {
+        let Some((port, _)) = self.0.worker.get() else {
+            return Err(NotUsable::State(SessionState::Creating).into());
+        };
+        match tokio::time::timeout(limit, port.invoke(command, on_reply)).await {
+            Ok(reply) => Ok(reply?),
+            Err(_) => Err(InvokeError::Timeout { limit }),
+        }
     }
 
     /// Begins to read the events.
@@ -281,24 +317,5 @@ impl<P: WorkerPort> Session<P> {
         tracing::info!(session_id = %self.id(), %reason, "Session closed");
         self.0.shared.closed.cancel();
         self.0.shared.news.notify_waiters();
-    }
-}
-
-/// Counts a command while it waits.
-struct Pending<'a>(&'a AtomicUsize);
-
-impl<'a> Pending<'a> {
-    fn enter(pending: &'a AtomicUsize, limit: usize) -> Result<Self, InvokeError> {
-        let guard = Self(pending);
-        if pending.fetch_add(1, Ordering::Relaxed) >= limit {
-            return Err(InvokeError::PendingLimit { limit });
-        }
-        Ok(guard)
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -14,7 +14,15 @@ pub trait WorkerPort: Send + Sync + 'static {
     type Reply: Send + 'static;
 
     /// Carries out one command. Calls may overlap. Dropping the future stops the waiting, not the command.
-    fn invoke(&self, command: Self::Command) -> impl Future<Output = Result<Self::Reply, PortError>> + Send;
+    ///
+    /// `on_reply` is called with the reply whether somebody still waits for it or not, in the order in which the
+    /// worker replied, and before anything that the worker sent after it is taken in. It is dropped uncalled when
+    /// there will be no reply.
+    fn invoke(
+        &self,
+        command: Self::Command,
+        on_reply: Option<OnReply<Self::Reply>>,
+    ) -> impl Future<Output = Result<Self::Reply, PortError>> + Send;
 
     /// Ends the worker in good order, and by force after `limit`. Returns when it is gone; safe to repeat.
     fn shutdown(&self, limit: Duration) -> impl Future<Output = ()> + Send;
@@ -22,6 +30,9 @@ pub trait WorkerPort: Send + Sync + 'static {
     /// Ends the worker by force. Returns when it is gone; safe to repeat.
     fn kill(&self) -> impl Future<Output = ()> + Send;
 }
+
+/// What is to be done with a reply when it comes in. Must not wait.
+pub type OnReply<R> = Box<dyn FnOnce(&R) + Send>;
 
 /// Starts workers.
 pub trait WorkerLauncher: Send + Sync + 'static {

@@ -11,8 +11,8 @@ use mxgateway_session::core::event::{Event, EventFamily, ItemKey, Position};
 use mxgateway_session::core::lifecycle::{CloseReason, Fault, SessionState};
 use mxgateway_session::core::session::{AttachError, EndReason, NotUsable};
 use mxgateway_session::{
-    CloseOutcome, EventSink, InvokeError, LaunchError, LaunchRequest, Launched, ManagerSettings, OpenError,
-    OpenOptions, PortError, Session, SessionManager, StreamElement, Subscription, WorkerIdentity,
+    CloseOutcome, EventSink, InvokeError, LaunchError, LaunchRequest, Launched, ManagerSettings, OnReply,
+    OpenError, OpenOptions, PortError, Session, SessionManager, StreamElement, Subscription, WorkerIdentity,
     WorkerLauncher, WorkerPort,
 };
 use tokio::sync::Notify;
@@ -69,7 +69,7 @@ impl WorkerPort for Worker {
     type Command = &'static str;
     type Reply = usize;
 
-    async fn invoke(&self, command: &'static str) -> Result<usize, PortError> {
+    async fn invoke(&self, command: &'static str, _: Option<OnReply<usize>>) -> Result<usize, PortError> {
         if self.control.hang_commands.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }

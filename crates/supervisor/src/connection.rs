@@ -90,8 +90,9 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
         heartbeat.lock().seen(Instant::now());
         match received.body {
             Body::CommandReply(reply) => {
-                let answered = link.pending.lock().answer(received.call_id, answer(reply));
-                if !answered {
+                // Not under the lock: what is done with a reply takes locks of its own.
+                let call = link.pending.lock().answered(received.call_id);
+                if !call.is_some_and(|call| call.answer(answer(reply))) {
                     debug!(session_id = %link.session_id, call_id = received.call_id, "Reply came after its call");
                 }
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::v1::MxCommandReply;
 use mxgateway_contracts::worker_v1::{Cancel, Command, Shutdown, envelope::Body};
-use mxgateway_session::{PortError, RefusalKind, SessionId, WorkerPort};
+use mxgateway_session::{OnReply, PortError, RefusalKind, SessionId, WorkerPort};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::mpsc::error::TrySendError;
@@ -123,8 +123,12 @@ impl WorkerPort for Worker {
     type Command = Command;
     type Reply = WorkerReply;
 
-    async fn invoke(&self, command: Command) -> Result<WorkerReply, PortError> {
-        let (call_id, answer) = self.link.pending.lock().begin()?;
+    async fn invoke(
+        &self,
+        command: Command,
+        on_reply: Option<OnReply<WorkerReply>>,
+    ) -> Result<WorkerReply, PortError> {
+        let (call_id, answer) = self.link.pending.lock().begin(on_reply)?;
         let call = Call { link: &self.link, call_id };
         if let Err(error) = self.link.send_command(call_id, command) {
             // Not sent, so there is nothing to cancel.
@@ -167,7 +171,7 @@ struct Call<'a> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if !self.link.pending.lock().forget(self.call_id) {
+        if !self.link.pending.lock().abandon(self.call_id) {
             return;
         }
         let frame = Outbound { call_id: self.call_id, body: Body::Cancel(Cancel {}), room: None };

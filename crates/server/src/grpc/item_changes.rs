@@ -3,12 +3,14 @@
 //! A bulk command changes what its rows say, each by itself. Suspend and Activate change nothing here: a
 //! suspended item stays advised. ReadBulk leaves no trace.
 
+use std::collections::HashSet;
+
 use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1::{BulkSubscribeReply, MxCommand, MxCommandReply, SubscribeResult};
 use mxgateway_session_core::event::ItemKey;
-use mxgateway_session_core::items::{AdviseState, Item, ItemChange};
+use mxgateway_session_core::items::{AdviseState, Frees, Item, ItemChange, PendingChange};
 
 /// What to remember of a command until its reply is there; `None` when it changes no items.
 #[derive(Debug)]
@@ -25,6 +27,27 @@ pub(super) enum Intent {
 }
 
 impl Intent {
+    /// What events have to wait for while the command is on its way.
+    pub(super) fn pending(&self) -> PendingChange {
+        let frees_items = |keys: HashSet<ItemKey>| PendingChange { adds: false, frees: Frees::Items(keys) };
+        match self {
+            Self::Add(..) | Self::AddEach(..) => PendingChange { adds: true, frees: Frees::Nothing },
+            Self::Unregister(server_handle) => {
+                PendingChange { adds: false, frees: Frees::Registration(*server_handle) }
+            }
+            Self::Remove(key) => frees_items(HashSet::from([*key])),
+            Self::RemoveEach(server_handle, handles) => frees_items(
+                handles
+                    .iter()
+                    .map(|item_handle| ItemKey { server_handle: *server_handle, item_handle: *item_handle })
+                    .collect(),
+            ),
+            Self::Register | Self::Advise(..) | Self::AdviseEach(..) => {
+                PendingChange { adds: false, frees: Frees::Nothing }
+            }
+        }
+    }
+
     /// For the reply to an earlier command with the same request id: its items were added long ago, and
     /// their events since then are theirs. A handle's earlier item took its values with it.
     pub(super) fn repeated(self) -> Self {

@@ -15,6 +15,7 @@ use mxgateway_session::{CloseOutcome, OpenOptions, SessionId};
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberKind};
 use mxgateway_session_core::event::Position;
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
+use mxgateway_supervisor::WorkerReply;
 use tonic::{Request, Response, Status};
 
 use super::settings::ServiceSettings;
@@ -146,17 +147,19 @@ impl MxGateway for GatewayService {
                 request_id,
                 correlation_id: correlation_id.clone(),
             };
-            let answer = session
-                .invoke(sent, limit)
-                .await
-                .map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
-            let mut reply = answer.reply;
-            if let Some(intent) = intent {
-                let intent = if answer.repeated_request { intent.repeated() } else { intent };
-                for change in item_changes::changes(intent, &reply) {
-                    session.apply(change);
+            let answer = match intent {
+                None => session.invoke(sent, limit).await,
+                Some(intent) => {
+                    let pending = intent.pending();
+                    let changes = move |answer: &WorkerReply| {
+                        let intent = if answer.repeated_request { intent.repeated() } else { intent };
+                        item_changes::changes(intent, &answer.reply)
+                    };
+                    session.invoke_changing(sent, limit, pending, changes).await
                 }
-            }
+            };
+            let answer = answer.map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
+            let mut reply = answer.reply;
             amendments.settle(&mut reply);
             if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
                 // Only the gateway knows it.
@@ -186,6 +189,7 @@ impl MxGateway for GatewayService {
             snapshot: convert::snapshot(request.snapshot)?,
             slow_reader: convert::slow_reader(request.slow_reader_policy)?,
             filter: convert::filter(request.filter)?,
+            access: None,
         };
         let subscription =
             session.subscribe(options).map_err(|error| errors::attach(&error, session.id()))?;

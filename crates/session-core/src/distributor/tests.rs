@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::event::EventFamily;
+use crate::items::{AdviseState, Item, ItemChange};
 
 const BUDGET: ReadBudget = ReadBudget { events: 512, bytes: 1 << 20 };
 const EPOCH: u64 = 77;
@@ -36,6 +37,21 @@ fn publish(distributor: &mut Distributor, sequences: impl IntoIterator<Item = u6
     distributor.publish(sequences.into_iter().map(event), Instant::now()).unwrap()
 }
 
+/// Everything that the events here are about is advised.
+fn items() -> Items {
+    let mut items = Items::default();
+    for item_handle in 0..3 {
+        let item = Item {
+            definition: "Tank.Level".to_owned(),
+            context: String::new(),
+            advise: AdviseState::Advised,
+            added_after: 0,
+        };
+        items.apply(ItemChange::Added(ItemKey { server_handle: 1, item_handle }, item), 0);
+    }
+    items
+}
+
 fn external(resume: Option<u64>) -> SubscribeOptions {
     SubscribeOptions {
         kind: SubscriberKind::External,
@@ -45,12 +61,12 @@ fn external(resume: Option<u64>) -> SubscribeOptions {
 }
 
 fn subscribe(distributor: &mut Distributor, resume: Option<u64>) -> (SubscriberId, Start) {
-    distributor.subscribe(external(resume), |_| true, Instant::now()).unwrap()
+    distributor.subscribe(external(resume), &items(), Instant::now()).unwrap()
 }
 
 fn read(distributor: &mut Distributor, id: SubscriberId) -> (Delivery, Vec<u64>) {
     let mut out = Vec::new();
-    let delivery = distributor.read(id, BUDGET, &mut out);
+    let delivery = distributor.read(id, &items(), BUDGET, &mut out);
     (delivery, out.iter().map(|event| event.sequence).collect())
 }
 
@@ -90,7 +106,7 @@ fn a_resume_at_the_edge_of_the_ring_is_free_of_a_gap_and_one_before_is_not() {
 fn another_epoch_and_a_future_position_are_named() {
     let mut distributor = distributor(settings(), 30);
     let foreign = SubscribeOptions { resume: Some(Position { epoch: 1, sequence: 25 }), ..external(None) };
-    let (id, start) = distributor.subscribe(foreign, |_| true, Instant::now()).unwrap();
+    let (id, start) = distributor.subscribe(foreign, &items(), Instant::now()).unwrap();
     let gap = start.gap.unwrap();
     assert_eq!((gap.reason, gap.lost, start.after.sequence), (ReplayGapReason::EpochChanged, 10, 10));
     assert_eq!(read(&mut distributor, id).1, (11..=30).collect::<Vec<_>>());
@@ -154,7 +170,7 @@ fn fail_fast_goes_by_the_configured_mode_and_spares_internal_subscribers() {
     internal
         .subscribe(
             SubscribeOptions { kind: SubscriberKind::Internal, ..external(None) },
-            |_| true,
+            &items(),
             Instant::now(),
         )
         .unwrap();
@@ -180,7 +196,7 @@ fn subscribers_are_admitted_by_mode_and_limit() {
     let mut single = distributor(DistributorSettings { allow_multiple: false, ..settings() }, 0);
     let first = subscribe(&mut single, None).0;
     assert_eq!(
-        single.subscribe(external(None), |_| true, Instant::now()),
+        single.subscribe(external(None), &items(), Instant::now()),
         Err(SubscribeError::AlreadyActive)
     );
     single.unsubscribe(first);
@@ -191,11 +207,11 @@ fn subscribers_are_admitted_by_mode_and_limit() {
         subscribe(&mut multiple, None);
     }
     assert_eq!(
-        multiple.subscribe(external(None), |_| true, Instant::now()),
+        multiple.subscribe(external(None), &items(), Instant::now()),
         Err(SubscribeError::LimitReached { limit: 3 })
     );
     let internal = SubscribeOptions { kind: SubscriberKind::Internal, ..external(None) };
-    assert!(multiple.subscribe(internal, |_| true, Instant::now()).is_ok());
+    assert!(multiple.subscribe(internal, &items(), Instant::now()).is_ok());
 }
 
 #[test]
@@ -203,7 +219,7 @@ fn a_filter_passes_over_what_it_does_not_select_and_the_position_moves_on() {
     let mut distributor = distributor(settings(), 0);
     let filter = Filter { items: vec![ItemKey { server_handle: 1, item_handle: 0 }], ..Filter::default() };
     let id = distributor
-        .subscribe(SubscribeOptions { filter, ..external(None) }, |_| true, Instant::now())
+        .subscribe(SubscribeOptions { filter, ..external(None) }, &items(), Instant::now())
         .unwrap()
         .0;
     publish(&mut distributor, 1..=7);
@@ -238,12 +254,12 @@ fn a_subscriber_that_came_before_the_age_sweep_is_not_hurt_by_it() {
     let mut aged = settings();
     aged.ring.replay_age = Some(Duration::from_secs(1));
     let mut distributor = Distributor::new(aged, EPOCH);
-    let id = distributor.subscribe(external(None), |_| true, start).unwrap().0;
+    let id = distributor.subscribe(external(None), &items(), start).unwrap().0;
     distributor.publish((1..=5).map(event), start).unwrap();
     distributor.sweep(start + Duration::from_secs(60));
     assert_eq!(distributor.ring().retained(), None);
     assert_eq!(read(&mut distributor, id).1, [1, 2, 3, 4, 5]);
-    let late = distributor.subscribe(external(Some(0)), |_| true, start + Duration::from_secs(61)).unwrap().1;
+    let late = distributor.subscribe(external(Some(0)), &items(), start + Duration::from_secs(61)).unwrap().1;
     assert_eq!(late.gap.unwrap().lost, 5);
 }
 
@@ -266,7 +282,7 @@ fn a_snapshot_reaches_back_beyond_the_ring() {
         (Snapshot::Always, Some(50), vec![2, 48, 49]),
     ] {
         let options = SubscribeOptions { snapshot, ..external(resume) };
-        let (id, start) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+        let (id, start) = distributor.subscribe(options, &items(), Instant::now()).unwrap();
         let (delivery, sequences) = read(&mut distributor, id);
         if expected.is_empty() {
             assert_ne!(delivery, Delivery::Retained);
@@ -282,7 +298,7 @@ fn a_snapshot_reaches_back_beyond_the_ring() {
 fn a_subscriber_may_choose_to_go_on_with_a_gap() {
     let mut distributor = distributor(DistributorSettings { allow_multiple: false, ..settings() }, 0);
     let options = SubscribeOptions { slow_reader: SlowReader::GapAndContinue, ..external(None) };
-    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    let (id, _) = distributor.subscribe(options, &items(), Instant::now()).unwrap();
     let overflow = publish(&mut distributor, 1..=50);
     assert_eq!((overflow.cut, overflow.fault_session), (0, false));
     let gap = Gap { from: 1, to: 30, lost: 30, cause: GapCause::SlowReader };
@@ -294,7 +310,7 @@ fn a_subscriber_may_choose_to_go_on_with_a_gap() {
 fn a_subscriber_may_choose_the_newest_of_each_item() {
     let mut distributor = distributor(settings(), 0);
     let options = SubscribeOptions { slow_reader: SlowReader::LatestPerItem, ..external(None) };
-    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    let (id, _) = distributor.subscribe(options, &items(), Instant::now()).unwrap();
     publish(&mut distributor, 1..=2);
     assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![1, 2]));
     publish(&mut distributor, 3..=9);
@@ -320,7 +336,7 @@ fn a_subscriber_may_choose_the_newest_of_each_item() {
 fn conflation_keeps_every_event_that_carries_no_value() {
     let mut distributor = distributor(settings(), 0);
     let options = SubscribeOptions { slow_reader: SlowReader::LatestPerItem, ..external(None) };
-    let (id, _) = distributor.subscribe(options, |_| true, Instant::now()).unwrap();
+    let (id, _) = distributor.subscribe(options, &items(), Instant::now()).unwrap();
     let completions = (1..=6).map(|sequence| Event { family: EventFamily::WriteComplete, ..event(sequence) });
     distributor.publish(completions, Instant::now()).unwrap();
     assert_eq!(read(&mut distributor, id), (Delivery::Events, vec![1, 2, 3, 4, 5, 6]));

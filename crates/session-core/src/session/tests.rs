@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::distributor::{BackpressurePolicy, DistributorSettings, Snapshot};
+use crate::access::Access;
+use crate::distributor::{BackpressurePolicy, DistributorSettings, SlowReader, Snapshot};
 use crate::event::{EventFamily, ItemKey};
-use crate::items::Item;
+use crate::items::{Frees, Item};
 use crate::ring::RingLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -194,4 +196,90 @@ fn a_snapshot_has_the_last_value_of_what_is_advised_and_of_nothing_else() {
     assert_eq!(session.read(id, BUDGET, &mut out), Next::Delivery(Delivery::Retained));
     assert_eq!(out.iter().map(|event| event.sequence).collect::<Vec<_>>(), [5]);
     assert_eq!(session.read(id, BUDGET, &mut out), Next::Delivery(Delivery::UpToDate));
+}
+
+/// Lets through what begins with a text.
+#[derive(Debug)]
+struct Beginning(&'static str);
+
+impl Access for Beginning {
+    fn allows(&self, item: &Item, _family: EventFamily) -> bool {
+        item.definition.starts_with(self.0)
+    }
+}
+
+fn of(item_handle: i32, sequence: u64) -> Event {
+    let item = ItemKey { server_handle: 1, item_handle };
+    Event { family: EventFamily::DataChange, item, ..event(sequence) }
+}
+
+fn advised(definition: &str, item_handle: i32, added_after: u64) -> ItemChange {
+    let item = Item {
+        definition: definition.to_owned(),
+        context: String::new(),
+        advise: AdviseState::Advised,
+        added_after,
+    };
+    ItemChange::Added(ItemKey { server_handle: 1, item_handle }, item)
+}
+
+fn read_all(session: &mut SessionCore, id: SubscriberId) -> (Next, Vec<u64>) {
+    let mut out = Vec::new();
+    let next = session.read(id, BUDGET, &mut out);
+    (next, out.iter().map(|event| event.sequence).collect())
+}
+
+#[test]
+fn a_reader_with_limits_sees_its_items_only_and_waits_for_those_being_added() {
+    for slow_reader in [SlowReader::Cut, SlowReader::LatestPerItem] {
+        let now = Instant::now();
+        let mut session = ready(now);
+        session.apply(advised("A.1", 1, 0));
+        session.apply(advised("B.1", 2, 0));
+        let access: Option<Arc<dyn Access>> = Some(Arc::new(Beginning("A.")));
+        let options = SubscribeOptions { access, slow_reader, ..live() };
+        let (id, _) = session.subscribe(options, now).unwrap();
+        session.publish([of(2, 1), of(1, 2), of(2, 3), of(9, 4)], now);
+        assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::Events), vec![2]));
+
+        let change = PendingChange { adds: true, frees: Frees::Nothing };
+        let ticket = session.begin_change(change);
+        session.publish([of(2, 5), of(3, 6), of(4, 7)], now);
+        if slow_reader == SlowReader::Cut {
+            assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::Filtered), vec![]));
+            assert_eq!(session.position(id).sequence, 5, "a bookmark must not pass what waits");
+        }
+        assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::UpToDate), vec![]));
+        session.end_change(ticket, [advised("A.2", 3, 4), advised("B.2", 4, 4)]);
+        assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::Events), vec![6]));
+        assert_eq!(session.position(id).sequence, 7);
+    }
+}
+
+#[test]
+fn a_snapshot_has_only_what_its_reader_may_see() {
+    let now = Instant::now();
+    let mut session = ready(now);
+    session.apply(advised("A.1", 1, 0));
+    session.apply(advised("B.1", 2, 0));
+    session.publish([of(1, 1), of(2, 2)], now);
+    let access: Option<Arc<dyn Access>> = Some(Arc::new(Beginning("B.")));
+    let options = SubscribeOptions { access, snapshot: Snapshot::Always, ..live() };
+    let (id, _) = session.subscribe(options, now).unwrap();
+    assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::Retained), vec![2]));
+    assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::UpToDate), vec![]));
+}
+
+#[test]
+fn a_loss_is_told_also_before_an_event_that_waits() {
+    let now = Instant::now();
+    let mut session = ready(now);
+    let access: Option<Arc<dyn Access>> = Some(Arc::new(Beginning("A.")));
+    let (id, _) = session.subscribe(SubscribeOptions { access, ..live() }, now).unwrap();
+    session.begin_change(PendingChange { adds: true, frees: Frees::Nothing });
+    session.publish_loss(3, now);
+    session.publish([of(1, 4)], now);
+    let (next, _) = read_all(&mut session, id);
+    assert!(matches!(next, Next::Delivery(Delivery::Gap(_))), "{next:?}");
+    assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::UpToDate), vec![]));
 }

@@ -234,6 +234,7 @@ impl World {
             filter: wish.filter.clone(),
             snapshot: wish.snapshot,
             slow_reader: wish.slow_reader,
+            access: None,
         };
         let expected = self.model.subscribe(name, options.clone(), self.now);
         let subscribed = self.core.subscribe(options.clone(), self.now);

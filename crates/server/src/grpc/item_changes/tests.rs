@@ -26,7 +26,7 @@ fn apply(
     let rows = BulkSubscribeReply { results: rows.to_vec() };
     let reply = MxCommandReply { payload: Some(reply(rows)), ..MxCommandReply::default() };
     for change in changes(intent(&command.into(), 5).unwrap(), &reply) {
-        items.apply(change);
+        items.apply(change, 0);
     }
 }
 
