@@ -249,8 +249,7 @@ impl Pepper {
     }
 
     fn keyed(bytes: Zeroizing<Vec<u8>>) -> Self {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let keyed = Hmac::new_from_slice(&bytes).expect("HMAC takes keys of any length");
+        let keyed = Hmac::new_from_slice(&bytes).expect("an HMAC takes a key of any length");
         Self { bytes, keyed }
     }
 
