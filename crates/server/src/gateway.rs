@@ -76,7 +76,7 @@ pub async fn run(
     let limits =
         ListenerLimits { max_stream_send_buffer_bytes: config.protocol.max_stream_send_buffer_bytes.get() };
     let mut serving =
-        tokio::spawn(listener::serve(listener, routes, limits, stop_listening.clone(), force.clone()));
+        tokio::spawn(listener::serve(listener, routes, limits, None, stop_listening.clone(), force.clone()));
     let mut sweeping = tokio::spawn({
         let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
         async move { sessions.sweep_until(stop).await }

@@ -8,5 +8,6 @@ pub mod config;
 mod gateway;
 mod grpc;
 mod listener;
+pub mod tls;
 
 pub use gateway::{RunError, run};

@@ -1,11 +1,15 @@
 //! The listener: HTTP/2 connections for the gRPC services, with an end that cannot hang.
 
-use std::io;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +18,7 @@ use tower::ServiceBuilder;
 use tower_http::trace::TraceLayer;
 
 use crate::grpc::RefusalLayer;
+use crate::tls::Tls;
 
 /// A peer that is gone without a word is noticed after this silence and this wait.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -32,20 +37,32 @@ pub(crate) struct ListenerLimits {
     pub(crate) max_stream_send_buffer_bytes: usize,
 }
 
-/// Serves until `stop`, then lets open requests end until `force`.
+/// The connection that a request came over; in the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionInfo {
+    /// Address of the other end.
+    pub(crate) peer: SocketAddr,
+    /// The connection has TLS.
+    pub(crate) encrypted: bool,
+    /// The peer has shown a certificate that is trusted.
+    pub(crate) client_certificate: bool,
+}
+
+/// Serves until `stop`, then lets open requests end until `force`. With `tls`, every connection has to speak it.
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Routes,
     limits: ListenerLimits,
+    tls: Option<Tls>,
     stop: CancellationToken,
     force: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    let routes = routes.prepare();
+    let service = Service { routes: routes.prepare(), limits, tls, stop: stop.clone(), force };
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _peer)) => {
-                connections.spawn(connection(stream, routes.clone(), limits, stop.clone(), force.clone()));
+            Ok((stream, peer)) => {
+                connections.spawn(service.clone().connection(stream, peer));
             }
             Err(error) => {
                 tracing::warn!(%error, "Connection could not be accepted");
@@ -58,45 +75,79 @@ pub(crate) async fn serve(
     connections.wait().await;
 }
 
-async fn connection(
-    stream: TcpStream,
+/// What each connection is served with.
+#[derive(Clone)]
+struct Service {
     routes: Routes,
     limits: ListenerLimits,
+    tls: Option<Tls>,
     stop: CancellationToken,
     force: CancellationToken,
-) {
-    if let Err(error) = no_delay(&stream) {
-        tracing::debug!(%error, "Connection ended at once");
-        return;
-    }
-    let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-        .max_send_buf_size(limits.max_stream_send_buffer_bytes);
-    // Requests are logged at level debug, for `logging.filter = "info,tower_http=debug"`.
-    let service = ServiceBuilder::new().layer(TraceLayer::new_for_grpc()).layer(RefusalLayer).service(routes);
-    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::pin!(serving);
-    let result = tokio::select! {
-        result = &mut serving => result,
-        () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            match force.run_until_cancelled(serving).await {
-                Some(result) => result,
-                None => return,
-            }
-        }
-    };
-    if let Err(error) = result {
-        // Clients that just go away end here; nothing is wrong with the gateway.
-        tracing::debug!(error, "Connection ended with an error");
-    }
 }
 
-/// Events are small and must not wait for one another.
-fn no_delay(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
+impl Service {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        // Events are small and must not wait for one another.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "Connection ended at once");
+            return;
+        }
+        let Some(tls) = self.tls.clone() else {
+            let info = ConnectionInfo { peer, encrypted: false, client_certificate: false };
+            return self.requests(stream, info).await;
+        };
+        let handshake = Box::pin(tls.accept(stream));
+        match self.stop.run_until_cancelled(handshake).await {
+            Some(Ok(stream)) => {
+                let client_certificate = stream.get_ref().1.peer_certificates().is_some();
+                let info = ConnectionInfo { peer, encrypted: true, client_certificate };
+                self.requests(stream, info).await;
+            }
+            // Mistaken clients and port scanners end here; nothing is wrong with the gateway.
+            Some(Err(error)) => tracing::debug!(%peer, %error, "Connection ended in the TLS handshake"),
+            None => {}
+        }
+    }
+
+    async fn requests(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, info: ConnectionInfo) {
+        let Self { routes, limits, stop, force, .. } = self;
+        let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+            .max_send_buf_size(limits.max_stream_send_buffer_bytes);
+        // Requests are logged at level debug, for `logging.filter = "info,tower_http=debug"`.
+        let service = ServiceBuilder::new()
+            .map_request(move |mut request: http::Request<_>| {
+                request.extensions_mut().insert(info);
+                request
+            })
+            .layer(TraceLayer::new_for_grpc())
+            .layer(RefusalLayer)
+            .service(routes);
+        let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        tokio::pin!(serving);
+        let result = tokio::select! {
+            result = &mut serving => result,
+            () = stop.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                match force.run_until_cancelled(serving).await {
+                    Some(result) => result,
+                    None => return,
+                }
+            }
+        };
+        if let Err(error) = result {
+            // Clients that just go away end here; nothing is wrong with the gateway.
+            tracing::debug!(
+                peer = %info.peer,
+                encrypted = info.encrypted,
+                client_certificate = info.client_certificate,
+                error,
+                "Connection ended with an error"
+            );
+        }
+    }
 }
