@@ -20,6 +20,7 @@ pub mod replay;
 pub mod sensor;
 pub mod source;
 mod sources;
+mod tag;
 #[cfg(test)]
 mod tests;
 pub mod users;
@@ -27,6 +28,7 @@ pub mod value;
 
 pub use reference::{Part, ReferenceError, Target};
 pub use source::Source;
+pub use tag::TagDescription;
 pub use value::{Data, DataType};
 
 /// Galaxy files above this are refused, in bytes.
@@ -78,6 +80,7 @@ pub struct Object {
     pub is_area: bool,
     area: Option<usize>,
     container: Option<usize>,
+    contained_name: Option<String>,
     /// Lower-case contained names of what it contains.
     contained: HashMap<String, usize>,
     /// How often its attributes are looked at for changes.
@@ -145,6 +148,19 @@ impl Security {
         Self::Configure,
         Self::ViewOnly,
     ];
+
+    /// The number that MXAccess knows it by, 0 to 6.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::FreeAccess => 0,
+            Self::Operate => 1,
+            Self::SecuredWrite => 2,
+            Self::VerifiedWrite => 3,
+            Self::Tune => 4,
+            Self::Configure => 5,
+            Self::ViewOnly => 6,
+        }
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -247,6 +263,22 @@ impl Galaxy {
     /// The object that has an attribute; `None` for an id of another galaxy.
     pub fn object(&self, id: AttributeId) -> Option<&Object> {
         self.objects.get(id.object)
+    }
+
+    /// Areas and containers from the galaxy down to the object, by contained names with dots between:
+    /// `Plant.Line_001.Pump`. What has no contained name goes by its tag name. `None` for an object of another
+    /// galaxy.
+    pub fn contained_path(&self, object: usize) -> Option<String> {
+        let mut names = Vec::new();
+        let mut at = Some(object);
+        // Reading has refused circles.
+        while let Some(index) = at {
+            let object = self.objects.get(index)?;
+            names.push(object.contained_name.as_deref().unwrap_or(&object.name));
+            at = object.container.or(object.area);
+        }
+        names.reverse();
+        Some(names.join("."))
     }
 
     /// True when some object wants the sensors of this machine.

@@ -162,6 +162,7 @@ impl<'a> Reading<'a> {
             if let Some(object) = self.galaxy.objects.get_mut(index) {
                 object.area = area;
                 object.container = container;
+                object.contained_name = link.contained_name.map(str::to_owned);
             }
         }
         for index in 0..self.galaxy.objects.len() {
@@ -305,6 +306,7 @@ fn empty_object(name: &str, scan: Duration) -> Object {
         is_area: false,
         area: None,
         container: None,
+        contained_name: None,
         contained: HashMap::new(),
         scan,
         host_sensors: false,

@@ -84,6 +84,43 @@ fn references_resolve_as_in_mxaccess() {
 }
 
 #[test]
+fn a_tag_is_described_the_same_however_it_is_spelled() {
+    let galaxy = Galaxy::parse(
+        &format!("{PLANT}\n[[object]]\nname = \"Host\"\narea = \"Plant\"\nsensors = \"host\"\n"),
+        &no_recording,
+    )
+    .unwrap();
+    let samples = TagDescription {
+        reference: "Pump_001.Samples".to_owned(),
+        contained_path: "Plant.Line_001.Pump".to_owned(),
+        security: Some(Security::Operate),
+    };
+    for (definition, context) in [
+        ("Pump_001.Samples[]", ""),
+        (" pump_001.SAMPLES[2] ", ""),
+        ("Pump_001.Samples", ""),
+        ("Pump_001.Samples[99]", ""),
+        ("Line_001.Pump.Samples[]", ""),
+        ("me.Samples[]", "Pump_001"),
+        ("me.Pump.Samples[]", "Line_001"),
+        ("MyContainer.Pump.Samples[1]", "Pump_001"),
+        ("Samples[]", "Pump_001"),
+    ] {
+        assert_eq!(galaxy.describe(definition, context).as_ref(), Ok(&samples), "{definition:?} {context:?}");
+    }
+    let line = galaxy.describe("line_001.speed.hilimit", "").unwrap();
+    assert_eq!((&*line.reference, &*line.contained_path), ("Line_001.Speed.HiLimit", "Plant.Line_001"));
+    for (definition, context) in [("host.Cpu.Load", ""), ("me.Cpu.Load", "Host"), ("Cpu.Load", "Host")] {
+        let sensor = galaxy.describe(definition, context).unwrap();
+        assert_eq!((&*sensor.reference, &*sensor.contained_path), ("Host.Cpu.Load", "Plant.Host"));
+        assert_eq!(sensor.security, None);
+    }
+    assert_eq!(galaxy.describe("Pump_001.Cpu.Load", ""), Err(ReferenceError::NoSuchAttribute));
+    assert_eq!(galaxy.describe("Speed", ""), Err(ReferenceError::Malformed));
+    assert_eq!(galaxy.describe("me.Speed", "Nowhere"), Err(ReferenceError::NoSuchObject));
+}
+
+#[test]
 fn all_problems_are_listed_at_once_with_their_place() {
     let found = problems(
         r#"
