@@ -159,20 +159,11 @@ impl ApiKey {
         // An id has no underscore; the secret may have some.
         let (id, secret) = rest.split_once('_').ok_or(MalformedKey::Form)?;
         let id = id.parse()?;
-        if secret.len() != SECRET_CHARACTERS {
-            return Err(MalformedKey::Secret);
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        match URL_SAFE_NO_PAD.decode_slice(secret, bytes.as_mut_slice()) {
+            Ok(SECRET_BYTES) => Ok(Self { id, secret: bytes }),
+            Ok(_) | Err(_) => Err(MalformedKey::Secret),
         }
-        // The decoder wants room for whole groups of four characters, one byte more than there are.
-        let mut decoded = Zeroizing::new([0; SECRET_BYTES + 1]);
-        let length =
-            URL_SAFE_NO_PAD.decode_slice(secret, decoded.as_mut_slice()).map_err(|_| MalformedKey::Secret)?;
-        let bytes = decoded.get(..length).unwrap_or_default();
-        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
-        if bytes.len() != secret.len() {
-            return Err(MalformedKey::Secret);
-        }
-        secret.copy_from_slice(bytes);
-        Ok(Self { id, secret })
     }
 
     /// Reads the value of an `authorization` header: `Bearer` in upper or lower case, spaces, and the key.
