@@ -1,3 +1,5 @@
 //! Real servers for tests, started and thrown away.
 
 #![forbid(unsafe_code)]
+
+pub mod postgres;

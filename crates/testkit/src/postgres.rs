@@ -1,0 +1,291 @@
+//! A PostgreSQL server of its own for tests, with an empty cluster in a temporary folder.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tempfile::TempDir;
+
+use account::Account;
+
+mod account;
+
+/// The server's superuser; its password is random.
+const USER: &str = "mxgateway";
+/// What the server logs once it takes connections.
+const READY: &str = "ready to accept connections";
+/// Another program may take the free port before the server does.
+const ATTEMPTS: u32 = 5;
+/// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end.
+const WATCHDOG: &str = r#""$@" & server=$!; read -r line; kill -INT "$server" 2>/dev/null; wait "$server""#;
+
+/// A running server, on a port of 127.0.0.1. Dropping it stops it and removes its files.
+#[derive(Debug)]
+pub struct PostgresServer {
+    binaries: PathBuf,
+    account: Option<Account>,
+    folder: TempDir,
+    password: String,
+    port: u16,
+    running: Mutex<Option<Running>>,
+    databases: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Running {
+    watchdog: Child,
+    /// The server runs until this is closed.
+    input: Option<ChildStdin>,
+}
+
+static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
+
+impl PostgresServer {
+    /// Starts a server. The error says why there is none: most often that PostgreSQL is not installed.
+    pub fn start() -> Result<Self, String> {
+        let binaries =
+            find_binaries().ok_or("initdb and postgres are neither in PATH nor in /usr/lib/postgresql")?;
+        let folder = tempfile::Builder::new()
+            .prefix("mxgateway-postgres")
+            .tempdir()
+            .map_err(text("temporary folder"))?;
+        let account = Account::for_servers(folder.path())?;
+        let password: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+        let password_file = folder.path().join("password");
+        fs::write(&password_file, &password).map_err(text("password file"))?;
+        if let Some(account) = &account {
+            account.give(folder.path())?;
+            account.give(&password_file)?;
+        }
+        let server = Self {
+            binaries,
+            account,
+            folder,
+            password,
+            port: 0,
+            running: Mutex::new(None),
+            databases: AtomicU32::new(0),
+        };
+        server.make_cluster(&password_file)?;
+        server.start_on_a_free_port()
+    }
+
+    /// The server that other tests of this process use already, or a new one. It stops when the last of them
+    /// dropped it.
+    pub fn shared() -> Result<Arc<Self>, String> {
+        let mut shared = SHARED.lock();
+        if let Some(server) = shared.upgrade() {
+            return Ok(server);
+        }
+        let server = Arc::new(Self::start()?);
+        *shared = Arc::downgrade(&server);
+        Ok(server)
+    }
+
+    /// As [`shared`](Self::shared); `None` after a loud message where PostgreSQL is not installed.
+    ///
+    /// # Panics
+    /// Where the environment variable `CI` is set: there, no test may be left out.
+    pub fn shared_if_installed() -> Option<Arc<Self>> {
+        match Self::shared() {
+            Ok(server) => Some(server),
+            Err(why) => {
+                assert!(std::env::var_os("CI").is_none(), "no PostgreSQL server for the tests: {why}");
+                // Not by a macro, whose output tests keep to themselves.
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nPostgreSQL is not installed: apt install postgresql; these tests did not run ({why})\n"
+                );
+                None
+            }
+        }
+    }
+
+    /// Makes a new, empty database and gives its URL, with user and password.
+    ///
+    /// # Panics
+    /// When the server does not make one.
+    pub fn database(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let output = Command::new(self.binaries.join("createdb"))
+            .args([
+                "--host=127.0.0.1",
+                &format!("--port={}", self.port),
+                &format!("--username={USER}"),
+                &name,
+            ])
+            .env("PGPASSWORD", &self.password)
+            .stdin(Stdio::null())
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("createdb does not start: {error}"));
+        assert!(output.status.success(), "createdb: {}", String::from_utf8_lossy(&output.stderr));
+        format!("postgres://{USER}:{}@127.0.0.1:{}/{name}", self.password, self.port)
+    }
+
+    /// Stops the server, as a failure of it. Its databases stay.
+    pub fn stop(&self) {
+        drop(self.running.lock().take());
+    }
+
+    /// Starts it again after [`stop`](Self::stop), on the same port.
+    pub fn start_again(&self) -> Result<(), String> {
+        let mut running = self.running.lock();
+        if running.is_none() {
+            *running = Some(self.run()?);
+        }
+        Ok(())
+    }
+
+    fn make_cluster(&self, password_file: &Path) -> Result<(), String> {
+        let output = self
+            .command(&self.binaries.join("initdb"))
+            .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"])
+            .arg(format!("--username={USER}"))
+            .arg(format!("--pwfile={}", password_file.display()))
+            .arg("--pgdata")
+            .arg(self.data())
+            .output()
+            .map_err(text("initdb"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("initdb: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn start_on_a_free_port(mut self) -> Result<Self, String> {
+        let mut failure = String::new();
+        for _ in 0..ATTEMPTS {
+            let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+            self.port = free.map_err(text("free port"))?.port();
+            match self.run() {
+                Ok(running) => {
+                    self.running = Mutex::new(Some(running));
+                    return Ok(self);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn run(&self) -> Result<Running, String> {
+        // A test's server has nothing to lose.
+        let quick = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+        let mut child = self
+            .command(Path::new("/bin/sh"))
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(self.binaries.join("postgres"))
+            .arg("-D")
+            .arg(self.data())
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-c", "unix_socket_directories="])
+            .args(quick.into_iter().flat_map(|setting| ["-c", setting]))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(text("postgres"))?;
+        let input = child.stdin.take();
+        let log = child.stderr.take().map(BufReader::new);
+        let running = Running { watchdog: child, input };
+        wait_until_ready(log)?;
+        Ok(running)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // Of the caller's folder the other user may know nothing.
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        if let Some(account) = &self.account {
+            account.run(&mut command);
+        }
+        command
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It ends by itself now; there is nothing to do about it if it does not.
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// Reads the server's log until it takes connections; the rest is read and forgotten, so that the server never
+/// waits for a reader.
+fn wait_until_ready(log: Option<BufReader<ChildStderr>>) -> Result<(), String> {
+    let mut log = log.ok_or("the server's log cannot be read")?;
+    let mut told = String::new();
+    loop {
+        let length = told.len();
+        if log.read_line(&mut told).map_err(text("the server's log"))? == 0 {
+            return Err(format!("postgres: {told}"));
+        }
+        let line = told.get(length..).unwrap_or_default();
+        // A server that cannot listen ends, and the watchdog waits for its input all the same.
+        if line.contains("FATAL") {
+            return Err(format!("postgres: {told}"));
+        }
+        if line.contains(READY) {
+            break;
+        }
+    }
+    std::thread::spawn(move || io::copy(&mut log.by_ref(), &mut io::sink()));
+    Ok(())
+}
+
+/// The folder of `initdb` and `postgres`: one of PATH, or the newest of Debian's.
+fn find_binaries() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(&path).find(|folder| has_binaries(folder));
+    in_path.or_else(|| {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
+        versions
+            .filter_map(|entry| {
+                let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+                let folder = entry.path().join("bin");
+                has_binaries(&folder).then_some((version, folder))
+            })
+            .max()
+            .map(|(_, folder)| folder)
+    })
+}
+
+fn has_binaries(folder: &Path) -> bool {
+    ["initdb", "postgres", "createdb"].iter().all(|name| folder.join(name).is_file())
+}
+
+fn text(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn a_server_stops_and_starts_again_on_its_port_and_leaves_nothing() {
+        let Some(server) = PostgresServer::shared_if_installed() else { return };
+        let address = ("127.0.0.1", server.port);
+        assert!(server.database().ends_with("/test_0"));
+        server.stop();
+        assert!(TcpStream::connect(address).is_err());
+        server.start_again().unwrap();
+        assert!(server.database().ends_with("/test_1"));
+        let folder = server.folder.path().to_owned();
+        drop(server);
+        assert!(TcpStream::connect(address).is_err());
+        assert!(!folder.exists());
+    }
+}
