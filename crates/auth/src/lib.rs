@@ -13,3 +13,6 @@ pub mod key;
 pub mod principal;
 pub mod scope;
 pub mod throttle;
+
+pub mod audit;
+pub mod store;
