@@ -49,6 +49,18 @@ error_codes! {
     InvalidRequest => "INVALID_REQUEST", InvalidArgument, 400;
     /// The page token is not one this gateway gave out.
     InvalidPageToken => "INVALID_PAGE_TOKEN", InvalidArgument, 400;
+    /// No API key, or none that is good; the gateway's audit trail has the cause.
+    Unauthenticated => "UNAUTHENTICATED", Unauthenticated, 401;
+    /// Too many failed attempts from the same address; try later.
+    TooManyAttempts => "TOO_MANY_ATTEMPTS", ResourceExhausted, 429;
+    /// The key store does not answer, so that no key can be verified; try later.
+    KeyStoreUnavailable => "KEY_STORE_UNAVAILABLE", Unavailable, 503;
+    /// The key lacks the scope that the message names.
+    ScopeMissing => "SCOPE_MISSING", PermissionDenied, 403;
+    /// The session was opened with another key.
+    NotSessionOwner => "NOT_SESSION_OWNER", PermissionDenied, 403;
+    /// A constraint of the key stands against the tag.
+    ConstraintDenied => "CONSTRAINT_DENIED", PermissionDenied, 403;
     /// No session with this id; it may have ended, or the gateway was restarted.
     SessionNotFound => "SESSION_NOT_FOUND", NotFound, 404;
     /// The session is being opened and not ready yet.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
@@ -19,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::array_names::ArrayNames;
 use crate::config::Config;
-use crate::grpc::{GatewayService, ServiceSettings, Sessions};
+use crate::galaxy_view::GalaxyView;
+use crate::grpc::{Authentication, AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
 use crate::listener::{self, ListenerLimits};
+use crate::tls::{self, TlsError};
 
 /// After the sessions are closed, requests have this long to see their end.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -44,6 +45,9 @@ pub enum RunError {
     /// The simulator's galaxy, in which names are looked up, is none.
     #[error("the simulator's galaxy cannot be used (simulator.galaxy_path)")]
     Galaxy(#[from] GalaxyError),
+    /// The certificate or its key cannot be used.
+    #[error("TLS cannot be used (tls.mode)")]
+    Tls(#[from] TlsError),
     /// A part that must run as long as the gateway ended.
     #[error("{0} ended although the gateway was not told to stop")]
     PartEnded(&'static str),
@@ -58,10 +62,13 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), RunError> {
-    let array_names = ArrayNames::load(&config)?;
+    let tls = tls::load(&config.tls, &config.server.data_directory, SystemTime::now())?;
+    let galaxy = Arc::new(GalaxyView::load(&config)?);
     let supervisor = Supervisor::new(supervisor_config(&config));
     let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
-    let (health, routes) = routes(&config, &sessions, array_names).await?;
+    let door = Door::new(None);
+    let front_door = AuthenticationLayer::new(Authentication::Disabled, door.clone());
+    let (health, routes) = routes(&config, &sessions, galaxy, door.clone()).await?;
 
     let address = config.server.listen;
     let listening = async {
@@ -75,8 +82,15 @@ pub async fn run(
     let force = CancellationToken::new();
     let limits =
         ListenerLimits { max_stream_send_buffer_bytes: config.protocol.max_stream_send_buffer_bytes.get() };
-    let mut serving =
-        tokio::spawn(listener::serve(listener, routes, limits, None, stop_listening.clone(), force.clone()));
+    let mut serving = tokio::spawn(listener::serve(
+        listener,
+        routes,
+        front_door,
+        limits,
+        tls,
+        stop_listening.clone(),
+        force.clone(),
+    ));
     let mut sweeping = tokio::spawn({
         let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
         async move { sessions.sweep_until(stop).await }
@@ -116,15 +130,17 @@ pub async fn run(
 async fn routes(
     config: &Config,
     sessions: &Arc<Sessions>,
-    array_names: ArrayNames,
+    galaxy: Arc<GalaxyView>,
+    door: Door,
 ) -> Result<(HealthReporter, Routes), RunError> {
     let largest = config.protocol.max_grpc_message_bytes.get();
     let settings = ServiceSettings {
         default_command_timeout: config.sessions.default_command_timeout,
-        array_names,
+        galaxy,
         allow_fault_injection: config.simulator.allow_fault_injection,
+        record_writes: config.audit.record_writes,
     };
-    let service = GatewayService::new(Arc::clone(sessions), settings);
+    let service = GatewayService::new(Arc::clone(sessions), settings, door);
     let gateway =
         MxGatewayServer::new(service).max_decoding_message_size(largest).max_encoding_message_size(largest);
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -1,18 +1,25 @@
 //! The gRPC services: they translate, hand on to the sessions and translate back.
 
+mod authentication;
 mod convert;
+mod door;
 mod errors;
+mod invoke;
 mod item_changes;
 mod preparation;
 mod refusal_layer;
 mod service;
 mod settings;
 mod stream;
+mod stream_access;
+mod tag_access;
 mod validate;
 
 use mxgateway_session::SessionManager;
 use mxgateway_supervisor::Supervisor;
 
+pub(crate) use authentication::{Authentication, AuthenticationLayer};
+pub(crate) use door::Door;
 pub(crate) use refusal_layer::RefusalLayer;
 pub(crate) use service::GatewayService;
 pub(crate) use settings::ServiceSettings;

@@ -3,8 +3,9 @@
 
 #![forbid(unsafe_code)]
 
-mod array_names;
+mod auth_api;
 pub mod config;
+mod galaxy_view;
 mod gateway;
 mod grpc;
 mod listener;

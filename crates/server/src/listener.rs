@@ -17,7 +17,7 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 use tower_http::trace::TraceLayer;
 
-use crate::grpc::RefusalLayer;
+use crate::grpc::{AuthenticationLayer, RefusalLayer};
 use crate::tls::Tls;
 
 /// A peer that is gone without a word is noticed after this silence and this wait.
@@ -52,13 +52,14 @@ pub(crate) struct ConnectionInfo {
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Routes,
+    front_door: AuthenticationLayer,
     limits: ListenerLimits,
     tls: Option<Tls>,
     stop: CancellationToken,
     force: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    let service = Service { routes: routes.prepare(), limits, tls, stop: stop.clone(), force };
+    let service = Service { routes: routes.prepare(), front_door, limits, tls, stop: stop.clone(), force };
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
@@ -79,6 +80,7 @@ pub(crate) async fn serve(
 #[derive(Clone)]
 struct Service {
     routes: Routes,
+    front_door: AuthenticationLayer,
     limits: ListenerLimits,
     tls: Option<Tls>,
     stop: CancellationToken,
@@ -110,7 +112,7 @@ impl Service {
     }
 
     async fn requests(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, info: ConnectionInfo) {
-        let Self { routes, limits, stop, force, .. } = self;
+        let Self { routes, front_door, limits, stop, force, .. } = self;
         let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
         http.http2()
             .timer(TokioTimer::new())
@@ -126,6 +128,7 @@ impl Service {
             })
             .layer(TraceLayer::new_for_grpc())
             .layer(RefusalLayer)
+            .layer(front_door)
             .service(routes);
         let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(serving);

@@ -61,6 +61,16 @@ pub struct PendingChange {
     pub frees: Frees,
 }
 
+impl PendingChange {
+    fn may_free(&self, key: ItemKey) -> bool {
+        match &self.frees {
+            Frees::Nothing => false,
+            Frees::Items(keys) => keys.contains(&key),
+            Frees::Registration(server) => *server == key.server_handle,
+        }
+    }
+}
+
 /// Handles that a command may free for other items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frees {
@@ -177,15 +187,7 @@ impl Items {
     /// item. An event that nobody can say the item of is hidden.
     pub(crate) fn judge(&self, event: &Event, mut allows: impl FnMut(u64, &Item) -> bool) -> Verdict {
         let (key, sequence) = (event.item, event.sequence);
-        let in_doubt = |pending: &Pending| {
-            sequence > pending.since
-                && match &pending.change.frees {
-                    Frees::Nothing => false,
-                    Frees::Items(keys) => keys.contains(&key),
-                    Frees::Registration(server) => *server == key.server_handle,
-                }
-        };
-        if self.pending.values().any(in_doubt) {
+        if self.pending.values().any(|pending| sequence > pending.since && pending.change.may_free(key)) {
             return Verdict::Wait;
         }
         let present = self.entry(key).filter(|entry| sequence > entry.since);
@@ -247,6 +249,12 @@ impl Items {
     /// The item behind a handle.
     pub fn get(&self, key: ItemKey) -> Option<&Item> {
         self.entry(key).map(|entry| &entry.item)
+    }
+
+    /// The item behind a handle, unless a command is on its way that may free the handle for another one.
+    pub fn settled(&self, key: ItemKey) -> Option<&Item> {
+        let in_doubt = self.pending.values().any(|pending| pending.change.may_free(key));
+        self.get(key).filter(|_| !in_doubt)
     }
 
     /// Whether an event that carries a value still tells about an item that is advised.

@@ -1,5 +1,6 @@
 //! A handle to one session.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +10,7 @@ use mxgateway_session_core::event::ItemKey;
 use mxgateway_session_core::items::{Item, ItemChange, PendingChange};
 use mxgateway_session_core::lifecycle::{BeginClose, CloseReason, Fault, SessionState};
 use mxgateway_session_core::session::{AttachError, NotUsable};
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::id::SessionId;
@@ -55,6 +57,34 @@ pub enum InvokeError {
     Port(#[from] PortError),
 }
 
+/// A command that has to do with items.
+pub struct ItemCommand<P: WorkerPort> {
+    /// The command.
+    pub command: P::Command,
+    /// What it may change; `None` when it changes no items.
+    pub changing: Option<Changing<P::Reply>>,
+}
+
+impl<P: WorkerPort> std::fmt::Debug for ItemCommand<P> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ItemCommand").field("changing", &self.changing).finish_non_exhaustive()
+    }
+}
+
+/// What a command may change about the session's items.
+pub struct Changing<R> {
+    /// What events have to wait for until the reply is there.
+    pub pending: PendingChange,
+    /// Tells from the reply what it did change.
+    pub changes: Box<dyn FnOnce(&R) -> Vec<ItemChange> + Send>,
+}
+
+impl<R> std::fmt::Debug for Changing<R> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Changing").field("pending", &self.pending).finish_non_exhaustive()
+    }
+}
+
 /// How [`Session::close`] went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseOutcome {
@@ -99,6 +129,8 @@ struct Inner<P> {
     options: OpenOptions,
     limits: SessionLimits,
     pending: Arc<AtomicUsize>,
+    /// Held while a command that has to do with items is made and sent.
+    item_commands: Mutex<()>,
     opened_at: SystemTime,
     /// Runs the close, so that it ends also when its caller goes away.
     tasks: TaskTracker,
@@ -139,6 +171,7 @@ impl<P: WorkerPort> Session<P> {
             options,
             limits,
             pending: Arc::default(),
+            item_commands: Mutex::default(),
             opened_at: SystemTime::now(),
             tasks,
         }))
@@ -210,36 +243,47 @@ impl<P: WorkerPort> Session<P> {
         self.0.shared.core().distributor().newest().sequence
     }
 
-    /// The item behind a handle.
-    pub fn item(&self, key: ItemKey) -> Option<Item> {
-        self.0.shared.core().items().get(key).cloned()
+    /// The items behind handles, in their order; `None` for a handle that has none, or that a command on its way
+    /// may free for another item.
+    pub fn items(&self, keys: &[ItemKey]) -> Vec<Option<Item>> {
+        let core = self.0.shared.core();
+        keys.iter().map(|key| core.items().settled(*key).cloned()).collect()
     }
 
     /// Carries out one command. `limit` bounds the waiting, not the command.
     pub async fn invoke(&self, command: P::Command, limit: Duration) -> Result<P::Reply, InvokeError> {
         let pending = self.enter()?;
-        let reply = self.call(command, None, limit).await;
+        let waiting = self.port()?.invoke(command, None);
+        let reply = within(limit, waiting).await;
         drop(pending);
         reply
     }
 
-    /// Carries out one command that may change items. `changes` tells from the reply what it changed, which is
-    /// taken over when the reply comes in, also when nobody waits for it any more.
-    pub async fn invoke_changing(
+    /// Carries out one command that has to do with items. `prepare` makes it, and no other such command is sent
+    /// between that and the sending: what [`Self::items`] says meanwhile is true of the command. What the command
+    /// changes is taken over when the reply comes in, also when nobody waits for it any more.
+    pub async fn invoke_on_items<E: From<InvokeError>>(
         &self,
-        command: P::Command,
         limit: Duration,
-        change: PendingChange,
-        changes: impl FnOnce(&P::Reply) -> Vec<ItemChange> + Send + 'static,
-    ) -> Result<P::Reply, InvokeError> {
+        prepare: impl FnOnce() -> Result<ItemCommand<P>, E>,
+    ) -> Result<P::Reply, E> {
         // Counts until the reply is there, so that what waits for replies is bounded.
         let pending = self.enter()?;
-        let in_flight = InFlight::begin(&self.0.shared, change);
-        let on_reply: OnReply<P::Reply> = Box::new(move |reply| {
-            in_flight.end(changes(reply));
-            drop(pending);
-        });
-        self.call(command, Some(on_reply), limit).await
+        let port = self.port()?;
+        let waiting = {
+            let _order = self.0.item_commands.lock();
+            let ItemCommand { command, changing } = prepare()?;
+            let on_reply: Option<OnReply<P::Reply>> = changing.map(|changing| {
+                let in_flight = InFlight::begin(&self.0.shared, changing.pending);
+                let on_reply: OnReply<P::Reply> = Box::new(move |reply: &P::Reply| {
+                    in_flight.end((changing.changes)(reply));
+                    drop(pending);
+                });
+                on_reply
+            });
+            port.invoke(command, on_reply)
+        };
+        Ok(within(limit, waiting).await?)
     }
 
     /// Commands that wait for their replies.
@@ -252,19 +296,9 @@ impl<P: WorkerPort> Session<P> {
         Pending::enter(&self.0.pending, self.0.limits.max_pending_commands)
     }
 
-    async fn call(
-        &self,
-        command: P::Command,
-        on_reply: Option<OnReply<P::Reply>>,
-        limit: Duration,
-    ) -> Result<P::Reply, InvokeError> {
-        let Some((port, _)) = self.0.worker.get() else {
-            return Err(NotUsable::State(SessionState::Creating).into());
-        };
-        match tokio::time::timeout(limit, port.invoke(command, on_reply)).await {
-            Ok(reply) => Ok(reply?),
-            Err(_) => Err(InvokeError::Timeout { limit }),
-        }
+    fn port(&self) -> Result<&P, InvokeError> {
+        let worker = self.0.worker.get();
+        worker.map(|(port, _)| port).ok_or(NotUsable::State(SessionState::Creating).into())
     }
 
     /// Begins to read the events.
@@ -317,5 +351,15 @@ impl<P: WorkerPort> Session<P> {
         tracing::info!(session_id = %self.id(), %reason, "Session closed");
         self.0.shared.closed.cancel();
         self.0.shared.news.notify_waiters();
+    }
+}
+
+async fn within<R>(
+    limit: Duration,
+    reply: impl Future<Output = Result<R, PortError>>,
+) -> Result<R, InvokeError> {
+    match tokio::time::timeout(limit, reply).await {
+        Ok(reply) => Ok(reply?),
+        Err(_) => Err(InvokeError::Timeout { limit }),
     }
 }

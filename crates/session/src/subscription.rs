@@ -68,6 +68,11 @@ impl Subscription {
         self.id
     }
 
+    /// The last position that was handed out.
+    pub fn position(&self) -> Position {
+        self.shared.core().position(self.id)
+    }
+
     /// Waits for what comes next; `None` after the end. Cancel safe.
     pub async fn next(&mut self) -> Option<StreamElement> {
         self.next_as().await

@@ -13,7 +13,8 @@ pub trait WorkerPort: Send + Sync + 'static {
     /// What it answers.
     type Reply: Send + 'static;
 
-    /// Carries out one command. Calls may overlap. Dropping the future stops the waiting, not the command.
+    /// Carries out one command. Calls may overlap. The command is on its way when this returns, behind those
+    /// that were before; dropping the future stops the waiting, not the command.
     ///
     /// `on_reply` is called with the reply whether somebody still waits for it or not, in the order in which the
     /// worker replied, and before anything that the worker sent after it is taken in. It is dropped uncalled when

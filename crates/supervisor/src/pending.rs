@@ -60,12 +60,7 @@ impl Pending {
         true
     }
 
-    /// The call was not sent.
-    pub(crate) fn forget(&mut self, call_id: u64) {
-        self.calls.remove(&call_id);
-    }
-
-    /// Takes a call out for its answer; [`Answered::answer`] gives it.
+    /// Takes a call out for its answer, which [`Answered::answer`] gives.
     pub(crate) fn answered(&mut self, call_id: u64) -> Option<Answered> {
         self.calls.remove(&call_id).map(Answered)
     }

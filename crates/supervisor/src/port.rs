@@ -1,6 +1,7 @@
 //! A running worker, as its session drives it.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use mxgateway_session::{OnReply, PortError, RefusalKind, SessionId, WorkerPort};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 
-use crate::pending::Pending;
+use crate::pending::{Answer, Pending};
 
 /// Frames that may wait for the worker to read.
 const OUTBOUND_FRAMES: usize = 256;
@@ -90,6 +91,22 @@ impl WorkerLink {
         (Arc::new(link), frames)
     }
 
+    /// Sends a command: the call, which is abandoned when dropped, and where its answer will be.
+    fn send(
+        &self,
+        command: Command,
+        on_reply: Option<OnReply<WorkerReply>>,
+    ) -> Result<(Call<'_>, oneshot::Receiver<Answer>), PortError> {
+        let (call_id, answer) = self.pending.lock().begin(on_reply)?;
+        if let Err(error) = self.send_command(call_id, command) {
+            // Not sent, so there is nothing to cancel.
+            let unsent = self.pending.lock().answered(call_id);
+            drop(unsent);
+            return Err(error);
+        }
+        Ok((Call { link: self, call_id }, answer))
+    }
+
     fn send_command(&self, call_id: u64, command: Command) -> Result<(), PortError> {
         let bytes = command.encoded_len();
         if bytes > self.max_command_bytes {
@@ -123,21 +140,18 @@ impl WorkerPort for Worker {
     type Command = Command;
     type Reply = WorkerReply;
 
-    async fn invoke(
+    fn invoke(
         &self,
         command: Command,
         on_reply: Option<OnReply<WorkerReply>>,
-    ) -> Result<WorkerReply, PortError> {
-        let (call_id, answer) = self.link.pending.lock().begin(on_reply)?;
-        let call = Call { link: &self.link, call_id };
-        if let Err(error) = self.link.send_command(call_id, command) {
-            // Not sent, so there is nothing to cancel.
-            self.link.pending.lock().forget(call_id);
-            return Err(error);
+    ) -> impl Future<Output = Result<WorkerReply, PortError>> + Send {
+        let sent = self.link.send(command, on_reply);
+        async {
+            let (call, answer) = sent?;
+            let answer = answer.await;
+            drop(call);
+            answer.unwrap_or_else(|_| Err(PortError::OutcomeUnknown("the call was lost".to_owned())))
         }
-        let answer = answer.await;
-        drop(call);
-        answer.unwrap_or_else(|_| Err(PortError::OutcomeUnknown("the call was lost".to_owned())))
     }
 
     async fn shutdown(&self, limit: Duration) {

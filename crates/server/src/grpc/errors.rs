@@ -10,7 +10,7 @@ use mxgateway_session_core::session::{AttachError, NotUsable};
 use tonic::Status;
 
 /// When a client should try again what a short wait may heal.
-const SOON: Duration = Duration::from_millis(500);
+pub(super) const SOON: Duration = Duration::from_millis(500);
 
 pub(super) fn session_not_found(session_id: &str) -> Status {
     ErrorCode::SessionNotFound.status(

@@ -67,6 +67,12 @@ impl Intent {
     }
 }
 
+/// Whether a command may change items.
+pub(super) fn may_change(command: &MxCommand) -> bool {
+    // Only the bulk commands have something to copy for it.
+    intent(command, 0).is_some()
+}
+
 /// `newest` is the sequence of the newest event before the command is sent.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other commands change no items")]
 pub(super) fn intent(command: &MxCommand, newest: u64) -> Option<Intent> {

@@ -15,7 +15,7 @@ use mxgateway_contracts::v1::{
 use tonic::Status;
 
 use super::errors::invalid;
-use crate::array_names::ArrayNames;
+use crate::galaxy_view::GalaxyView;
 
 /// What the reply has to be told; nothing for most commands.
 #[derive(Debug, Default, PartialEq)]
@@ -29,7 +29,7 @@ pub(super) struct Amendments {
 }
 
 /// Makes a command ready for the worker. Errors name the field.
-pub(super) fn prepare(payload: &mut Payload, arrays: &ArrayNames) -> Result<Amendments, Status> {
+pub(super) fn prepare(payload: &mut Payload, arrays: &GalaxyView) -> Result<Amendments, Status> {
     check_bulk_limit(payload)?;
     let names = complete_names(payload, arrays);
     let (sent, refused) = expand_writes(payload)?;
@@ -60,7 +60,7 @@ fn check_bulk_limit(payload: &Payload) -> Result<(), Status> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other commands name no items")]
-fn complete_names(payload: &mut Payload, arrays: &ArrayNames) -> Vec<(usize, String)> {
+fn complete_names(payload: &mut Payload, arrays: &GalaxyView) -> Vec<(usize, String)> {
     let single = |definition: &mut String, context: &str| {
         if let Some(completed) = arrays.completed(definition, context) {
             *definition = completed;
@@ -79,7 +79,7 @@ fn complete_names(payload: &mut Payload, arrays: &ArrayNames) -> Vec<(usize, Str
     }
 }
 
-fn complete_each(tags: &mut [String], arrays: &ArrayNames) -> Vec<(usize, String)> {
+fn complete_each(tags: &mut [String], arrays: &GalaxyView) -> Vec<(usize, String)> {
     let mut names = Vec::new();
     for (position, tag) in tags.iter_mut().enumerate() {
         if let Some(completed) = arrays.completed(tag, "") {

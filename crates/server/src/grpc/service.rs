@@ -5,21 +5,24 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use futures_util::Stream;
+use mxgateway_auth::action::Action;
+use mxgateway_auth::audit::Outcome;
+use mxgateway_auth::authorize::{Resource, authorize};
 use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::stream_item::EncodedStreamItem;
 use mxgateway_contracts::time::wire_duration;
-use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGateway;
-use mxgateway_contracts::{GATEWAY_PROTOCOL_VERSION, command, v1, worker_v1};
+use mxgateway_contracts::{GATEWAY_PROTOCOL_VERSION, v1};
 use mxgateway_session::{CloseOutcome, OpenOptions, SessionId};
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberKind};
 use mxgateway_session_core::event::Position;
-use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
-use mxgateway_supervisor::WorkerReply;
+use mxgateway_session_core::lifecycle::CloseReason;
+use serde_json::{Map, Value};
 use tonic::{Request, Response, Status};
 
+use super::door::{Door, Subject, Visitor};
 use super::settings::ServiceSettings;
-use super::{Session, Sessions, convert, errors, item_changes, preparation, stream, validate};
+use super::{Session, Sessions, convert, errors, stream, stream_access, validate};
 
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -31,37 +34,59 @@ type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Clone, Debug)]
 pub(crate) struct GatewayService {
     sessions: Arc<Sessions>,
-    settings: Arc<ServiceSettings>,
+    pub(super) settings: Arc<ServiceSettings>,
+    pub(super) door: Door,
 }
 
 impl GatewayService {
-    pub(crate) fn new(sessions: Arc<Sessions>, settings: ServiceSettings) -> Self {
-        Self { sessions, settings: Arc::new(settings) }
+    pub(crate) fn new(sessions: Arc<Sessions>, settings: ServiceSettings, door: Door) -> Self {
+        Self { sessions, settings: Arc::new(settings), door }
     }
 
-    fn session(&self, id: &str) -> Result<Session, Status> {
+    /// The session, if the visitor may do that with it.
+    pub(super) fn session(&self, visitor: &Visitor, action: Action, id: &str) -> Result<Session, Status> {
         let session_id: SessionId = validate::session_id(id)?;
-        self.sessions.get(session_id).ok_or_else(|| errors::session_not_found(id))
+        let session = self.sessions.get(session_id).ok_or_else(|| errors::session_not_found(id))?;
+        self.door.check(visitor, action, &owned(&session), Subject::of(id))?;
+        Ok(session)
     }
+}
+
+fn owned(session: &Session) -> Resource<'_> {
+    Resource::Session { owner: session.options().owner.as_deref() }
 }
 
 #[tonic::async_trait]
 impl MxGateway for GatewayService {
     async fn open_session(&self, request: Request<v1::OpenSessionRequest>) -> Reply<v1::OpenSessionReply> {
+        let visitor = Visitor::of(&request)?;
         let request = request.into_inner();
         let client_correlation_id = validate::name("client_correlation_id", request.client_correlation_id)?;
         let options = OpenOptions {
             backend: validate::name("requested_backend", request.requested_backend)?,
             client_name: validate::name("client_session_name", request.client_session_name)?,
             tag: validate::name("session_tag", request.session_tag)?,
-            owner: None,
+            owner: visitor.principal().owner().map(str::to_owned),
             command_timeout: validate::limit(
                 "command_timeout",
                 request.command_timeout.as_ref(),
                 self.settings.default_command_timeout,
             )?,
         };
-        let session = self.sessions.open(options).await.map_err(|error| errors::open(&error))?;
+        let opened = self.sessions.open(options).await;
+        let session = opened.map_err(|error| {
+            let subject = Subject { target: "", correlation_id: &client_correlation_id };
+            let details = Map::from_iter([("error".to_owned(), Value::from(error.to_string()))]);
+            self.door.done(&visitor, Action::OpenSession, Outcome::Failed, subject, details);
+            errors::open(&error)
+        })?;
+        let session_id = session.id().to_string();
+        let subject = Subject { target: &session_id, correlation_id: &client_correlation_id };
+        let details = Map::from_iter([
+            ("client_name".to_owned(), Value::from(session.options().client_name.as_str())),
+            ("tag".to_owned(), Value::from(session.options().tag.as_str())),
+        ]);
+        self.door.done(&visitor, Action::OpenSession, Outcome::Allowed, subject, details);
         tracing::debug!(session_id = %session.id(), client_correlation_id, "Session opened for a client");
         let worker = session
             .worker()
@@ -81,8 +106,12 @@ impl MxGateway for GatewayService {
     }
 
     async fn close_session(&self, request: Request<v1::CloseSessionRequest>) -> Reply<v1::CloseSessionReply> {
-        let session = self.session(&request.into_inner().session_id)?;
+        let visitor = Visitor::of(&request)?;
+        let session = self.session(&visitor, Action::CloseSession, &request.into_inner().session_id)?;
         let outcome = session.close(CloseReason::ClientClose).await;
+        let session_id = session.id().to_string();
+        let subject = Subject::of(&session_id);
+        self.door.done(&visitor, Action::CloseSession, Outcome::Allowed, subject, Map::new());
         Ok(Response::new(v1::CloseSessionReply {
             session_id: session.id().to_string(),
             final_state: convert::state(session.state()).into(),
@@ -91,11 +120,13 @@ impl MxGateway for GatewayService {
     }
 
     async fn get_session(&self, request: Request<v1::GetSessionRequest>) -> Reply<v1::GetSessionReply> {
-        let session = self.session(&request.into_inner().session_id)?;
+        let visitor = Visitor::of(&request)?;
+        let session = self.session(&visitor, Action::GetSession, &request.into_inner().session_id)?;
         Ok(Response::new(v1::GetSessionReply { session: Some(convert::session(&session)) }))
     }
 
     async fn list_sessions(&self, request: Request<v1::ListSessionsRequest>) -> Reply<v1::ListSessionsReply> {
+        let visitor = Visitor::of(&request)?;
         let request = request.into_inner();
         let after = page_start(&request.page_token)?;
         let size = match usize::try_from(request.page_size).unwrap_or(LARGEST_PAGE) {
@@ -104,6 +135,9 @@ impl MxGateway for GatewayService {
         };
         let mut sessions = self.sessions.list();
         sessions.extend(self.sessions.faulted());
+        // Sessions of others are not listed, which is no denial that anybody wants to read of.
+        sessions
+            .retain(|session| authorize(visitor.principal(), Action::GetSession, &owned(session)).is_ok());
         let mut sessions: Vec<(PageKey, Session)> =
             sessions.into_iter().map(|session| (page_key(&session), session)).collect();
         sessions.sort_by_key(|(key, _)| *key);
@@ -119,60 +153,7 @@ impl MxGateway for GatewayService {
     }
 
     async fn invoke(&self, request: Request<v1::InvokeRequest>) -> Reply<v1::InvokeReply> {
-        let request = request.into_inner();
-        let session = self.session(&request.session_id)?;
-        let request_id = validate::name("request_id", request.request_id)?;
-        let correlation_id = match validate::name("correlation_id", request.correlation_id)? {
-            empty if empty.is_empty() => convert::correlation_id(&session),
-            given => given,
-        };
-        let limit = validate::limit("timeout", request.timeout.as_ref(), session.options().command_timeout)?;
-        let mut mx_command = request.command.unwrap_or_default();
-        let kind = command::kind(&mx_command)
-            .ok_or_else(|| errors::invalid("command", "has no payload, or one this gateway does not know"))?;
-        if kind == v1::CommandKind::InjectFault && !self.settings.allow_fault_injection {
-            return Err(errors::fault_injection_not_allowed());
-        }
-
-        let (reply, repeated_request) = if kind == v1::CommandKind::ShutdownWorker {
-            (shut_down(&session).await?, false)
-        } else {
-            let amendments = match &mut mx_command.payload {
-                Some(payload) => preparation::prepare(payload, &self.settings.array_names)?,
-                None => preparation::Amendments::default(),
-            };
-            let intent = item_changes::intent(&mx_command, session.newest_sequence());
-            let sent = worker_v1::Command {
-                command: Some(mx_command),
-                request_id,
-                correlation_id: correlation_id.clone(),
-            };
-            let answer = match intent {
-                None => session.invoke(sent, limit).await,
-                Some(intent) => {
-                    let pending = intent.pending();
-                    let changes = move |answer: &WorkerReply| {
-                        let intent = if answer.repeated_request { intent.repeated() } else { intent };
-                        item_changes::changes(intent, &answer.reply)
-                    };
-                    session.invoke_changing(sent, limit, pending, changes).await
-                }
-            };
-            let answer = answer.map_err(|error| errors::invoke(&error, session.id(), command::name(kind)))?;
-            let mut reply = answer.reply;
-            amendments.settle(&mut reply);
-            if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
-                // Only the gateway knows it.
-                payload.state = convert::state(session.state()).into();
-            }
-            (reply, answer.repeated_request)
-        };
-        Ok(Response::new(v1::InvokeReply {
-            session_id: session.id().to_string(),
-            correlation_id,
-            reply: Some(reply),
-            repeated_request,
-        }))
+        self.carry_out(request).await.map(Response::new)
     }
 
     type StreamEventsStream = Items<EncodedStreamItem>;
@@ -181,15 +162,16 @@ impl MxGateway for GatewayService {
         &self,
         request: Request<v1::StreamEventsRequest>,
     ) -> Reply<Self::StreamEventsStream> {
+        let visitor = Visitor::of(&request)?;
         let request = request.into_inner();
-        let session = self.session(&request.session_id)?;
+        let session = self.session(&visitor, Action::StreamEvents, &request.session_id)?;
         let options = SubscribeOptions {
             kind: SubscriberKind::External,
             resume: request.resume.map(|resume| Position { epoch: resume.epoch, sequence: resume.sequence }),
             snapshot: convert::snapshot(request.snapshot)?,
             slow_reader: convert::slow_reader(request.slow_reader_policy)?,
             filter: convert::filter(request.filter)?,
-            access: None,
+            access: stream_access::of(&visitor, &self.settings.galaxy),
         };
         let subscription =
             session.subscribe(options).map_err(|error| errors::attach(&error, session.id()))?;
@@ -199,7 +181,7 @@ impl MxGateway for GatewayService {
             resume_sequence = request.resume.map(|resume| resume.sequence),
             "Event stream began"
         );
-        Ok(Response::new(Box::pin(stream::items(subscription, session.id()))))
+        Ok(Response::new(Box::pin(stream::items(subscription, session.id(), visitor.ended()))))
     }
 
     type StreamAlarmsStream = Items<v1::AlarmFeedMessage>;
@@ -226,25 +208,6 @@ impl MxGateway for GatewayService {
     ) -> Reply<v1::AcknowledgeAlarmReply> {
         Err(errors::alarms_not_supported())
     }
-}
-
-/// ShutdownWorker: the session ends with its worker.
-async fn shut_down(session: &Session) -> Result<v1::MxCommandReply, Status> {
-    match session.state() {
-        SessionState::Ready => {}
-        state @ (SessionState::Creating
-        | SessionState::Starting
-        | SessionState::Handshaking
-        | SessionState::Recovering
-        | SessionState::Closing
-        | SessionState::Closed
-        | SessionState::Faulted) => {
-            let error = mxgateway_session_core::session::NotUsable::State(state);
-            return Err(errors::not_usable(&error, session.id()));
-        }
-    }
-    session.close(CloseReason::ClientClose).await;
-    Ok(v1::MxCommandReply { kind: v1::CommandKind::ShutdownWorker.into(), ..v1::MxCommandReply::default() })
 }
 
 /// Sessions are listed oldest first; the id decides between equals.

@@ -1,8 +1,10 @@
 //! What the service needs of the configuration, and what it can do with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::array_names::ArrayNames;
+use crate::config::RecordWrites;
+use crate::galaxy_view::GalaxyView;
 
 /// What a client may ask the gateway whether it can.
 const CAPABILITIES: [&str; 12] = [
@@ -26,16 +28,18 @@ pub(crate) struct ServiceSettings {
     /// Limit of a command whose session names none.
     pub(crate) default_command_timeout: Duration,
     /// Where bare names of arrays are looked up.
-    pub(crate) array_names: ArrayNames,
+    pub(crate) galaxy: Arc<GalaxyView>,
     /// Whether InjectFault is let through.
     pub(crate) allow_fault_injection: bool,
+    /// Which writes of values get an entry in the audit trail.
+    pub(crate) record_writes: RecordWrites,
 }
 
 impl ServiceSettings {
     /// What to tell a client that opens a session.
     pub(super) fn capabilities(&self) -> Vec<String> {
         let by_setting = [
-            (self.array_names.is_known(), "array-name-completion"),
+            (self.galaxy.completes_array_names(), "array-name-completion"),
             (self.allow_fault_injection, "fault-injection"),
         ];
         let switched_on = by_setting.into_iter().filter(|(on, _)| *on).map(|(_, name)| name);
@@ -50,9 +54,15 @@ mod tests {
     #[test]
     fn capabilities_say_what_is_switched_on() {
         let capabilities = |allow_fault_injection| {
-            let array_names = ArrayNames::Unknown;
+            let galaxy = Arc::new(GalaxyView::Unknown);
             let default_command_timeout = Duration::from_secs(30);
-            ServiceSettings { default_command_timeout, array_names, allow_fault_injection }.capabilities()
+            ServiceSettings {
+                default_command_timeout,
+                galaxy,
+                allow_fault_injection,
+                record_writes: RecordWrites::None,
+            }
+            .capabilities()
         };
         assert!(capabilities(true).contains(&"fault-injection".to_owned()));
         assert_eq!(capabilities(false), CAPABILITIES);

@@ -12,6 +12,7 @@ use mxgateway_session::{SessionId, StreamElement, Subscription};
 use mxgateway_session_core::event::{Event, EventTaker, Payload, Position};
 use mxgateway_session_core::lifecycle::CloseReason;
 use mxgateway_session_core::session::EndReason;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::convert;
@@ -23,9 +24,26 @@ const COME_BACK: Duration = Duration::from_secs(1);
 pub(super) fn items(
     mut subscription: Subscription,
     session_id: SessionId,
+    key_ended: CancellationToken,
 ) -> impl Stream<Item = Result<EncodedStreamItem, Status>> + Send + 'static {
     async_stream::stream! {
-        while let Some(element) = subscription.next_as::<Pieces>().await {
+        loop {
+            let element = tokio::select! {
+                biased;
+                () = key_ended.cancelled() => Err(subscription.position()),
+                element = subscription.next_as::<Pieces>() => Ok(element),
+            };
+            let element = match element {
+                Ok(Some(element)) => element,
+                Ok(None) => break,
+                Err(last) => {
+                    tracing::info!(%session_id, last_sequence = last.sequence, "Event stream ended with its key");
+                    let (end, status) = key_end(last);
+                    yield Ok(control(Control::End(end)));
+                    yield Err(status);
+                    break;
+                }
+            };
             match element {
                 StreamElement::Retained(pieces) | StreamElement::Events(pieces) => yield Ok(pieces.into()),
                 StreamElement::Start(start) => yield Ok(control(Control::Start(convert::start(start)))),
@@ -71,6 +89,19 @@ impl From<Pieces> for EncodedStreamItem {
 
 fn control(control: Control) -> EncodedStreamItem {
     StreamItem { events: Vec::new(), control: Some(control) }.into()
+}
+
+/// The last item of a stream whose key is good no more, and the status.
+fn key_end(last: Position) -> (v1::StreamEnd, Status) {
+    let status =
+        ErrorCode::Unauthenticated.status("the API key was revoked, rotated or deleted, or has expired", &[]);
+    let end = v1::StreamEnd {
+        reason: StreamEndReason::KeyRevoked.into(),
+        last_position: Some(convert::position(last)),
+        retry_after: None,
+        message: status.message().to_owned(),
+    };
+    (end, status)
 }
 
 /// The last item, and the status unless the stream ended as it should.

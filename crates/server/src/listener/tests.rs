@@ -19,6 +19,7 @@ use tonic_health::server::HealthService;
 
 use super::*;
 use crate::config::{TlsConfig, TlsMode};
+use crate::grpc::{Authentication, Door};
 use crate::tls::testing::{Authority, Issued};
 
 /// Waits for what must happen.
@@ -26,6 +27,11 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
         .unwrap_or_else(|_| panic!("no {what} in 20 s"))
+}
+
+/// Lets everybody in.
+fn open_door() -> AuthenticationLayer {
+    AuthenticationLayer::new(Authentication::Disabled, Door::new(None))
 }
 
 /// A listener with the health service, which notes what the requests come over.
@@ -53,7 +59,8 @@ impl Served {
         let limits = ListenerLimits { max_stream_send_buffer_bytes: 1 << 20 };
         let stop = CancellationToken::new();
         let force = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Routes::new(health), limits, tls, stop.clone(), force));
+        let serving =
+            tokio::spawn(serve(listener, Routes::new(health), open_door(), limits, tls, stop.clone(), force));
         Self { address, seen, stop, serving }
     }
 

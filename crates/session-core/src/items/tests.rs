@@ -113,7 +113,9 @@ fn an_event_waits_for_the_command_that_decides_about_it() {
     let ticket = items.begin(freeing(1), 8);
     assert_eq!(verdict(&items, 1, 8), Verdict::Show);
     assert_eq!(verdict(&items, 1, 9), Verdict::Wait, "the handle may belong to another item by now");
+    assert_eq!(items.settled(key(1)), None);
     items.end(ticket);
+    assert_eq!(items.settled(key(1)).unwrap().definition, "A.B");
     assert_eq!(verdict(&items, 1, 9), Verdict::Show, "the command failed");
     let ticket = items.begin(PendingChange { adds: false, frees: Frees::Registration(1) }, 9);
     assert_eq!(verdict(&items, 1, 10), Verdict::Wait);

@@ -14,8 +14,8 @@ use crate::config::Config;
 const BARE: &str = "TestMachine_001.Samples";
 const WHOLE: &str = "TestMachine_001.Samples[]";
 
-fn arrays() -> ArrayNames {
-    ArrayNames::load(&Config::from_settings(&[]).unwrap()).unwrap()
+fn arrays() -> GalaxyView {
+    GalaxyView::load(&Config::from_settings(&[]).unwrap()).unwrap()
 }
 
 fn prepared(mut payload: Payload) -> (Payload, Amendments) {

@@ -1,0 +1,155 @@
+//! The front door: no request gets past it without a key that is good for its RPC, but those that ask for health.
+
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+
+use crate::auth_api::{Caller, Refusal, RefusalCause, Verifier};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response, header};
+use mxgateway_auth::action::{Action, Rpc};
+use mxgateway_auth::authorize::Resource;
+use mxgateway_contracts::error_code::ErrorCode;
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use super::door::{Door, Subject, Visitor};
+use crate::listener::ConnectionInfo;
+
+/// Names the request in the audit trail, when the request itself has no such field.
+const CORRELATION_HEADER: &str = "x-correlation-id";
+const MAX_CORRELATION_CHARACTERS: usize = 128;
+
+/// How requests get their principal.
+#[derive(Clone, Debug)]
+pub(crate) enum Authentication {
+    /// Everybody may do everything.
+    Disabled,
+    /// By API keys.
+    ApiKey(Verifier),
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthenticationLayer {
+    authentication: Authentication,
+    door: Door,
+}
+
+impl AuthenticationLayer {
+    pub(crate) fn new(authentication: Authentication, door: Door) -> Self {
+        Self { authentication, door }
+    }
+
+    /// Lets a request in, or says why not.
+    pub(crate) async fn enter(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Visitor>, Status> {
+        let rpc = Action::of_rpc(path);
+        if rpc == Rpc::Open {
+            return Ok(None);
+        }
+        let caller = match &self.authentication {
+            Authentication::Disabled => Caller::unrestricted(),
+            Authentication::ApiKey(verifier) => {
+                let authorization =
+                    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+                verifier.verify(authorization, peer).await.map_err(refused)?
+            }
+        };
+        let visitor = Visitor::new(caller, peer, correlation_id(headers));
+        // An RPC that nobody has mapped is not for everybody. What its request is about is looked at later.
+        if let Rpc::Action(action) = rpc {
+            self.door.check(&visitor, action, &Resource::Gateway, Subject::default())?;
+        }
+        Ok(Some(visitor))
+    }
+}
+
+fn refused(refusal: Refusal) -> Status {
+    match refusal.cause {
+        RefusalCause::TooManyAttempts { retry_after } => ErrorCode::TooManyAttempts.retryable_status(
+            "too many failed attempts from this address",
+            &[],
+            retry_after,
+        ),
+        RefusalCause::StoreUnavailable => ErrorCode::KeyStoreUnavailable.retryable_status(
+            "the key store does not answer, so that the key cannot be verified",
+            &[],
+            super::errors::SOON,
+        ),
+        // Which of them is for the audit trail: it would help somebody who tries keys.
+        RefusalCause::Missing
+        | RefusalCause::Malformed
+        | RefusalCause::Unknown
+        | RefusalCause::WrongSecret
+        | RefusalCause::Revoked
+        | RefusalCause::Expired => unauthenticated(),
+    }
+}
+
+/// The same words whatever is wrong with the key.
+pub(super) fn unauthenticated() -> Status {
+    ErrorCode::Unauthenticated
+        .status("a valid API key is needed: authorization: Bearer mxgw_<key id>_<secret>", &[])
+}
+
+fn correlation_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CORRELATION_HEADER)?.to_str().ok()?;
+    let good = !text.is_empty() && text.chars().count() <= MAX_CORRELATION_CHARACTERS;
+    good.then(|| text.to_owned())
+}
+
+impl<S> Layer<S> for AuthenticationLayer {
+    type Service = AuthenticationService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthenticationService { inner, layer: self.clone() }
+    }
+}
+
+/// Made by [`AuthenticationLayer`].
+#[derive(Clone, Debug)]
+pub(crate) struct AuthenticationService<S> {
+    inner: S,
+    layer: AuthenticationLayer,
+}
+
+impl<S, B> Service<Request<B>> for AuthenticationService<S>
+where
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The one that is ready is used, and its clone stays for the next request.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let layer = self.layer.clone();
+        Box::pin(async move {
+            let peer = request.extensions().get::<ConnectionInfo>().map(|connection| connection.peer.ip());
+            match layer.enter(request.uri().path(), request.headers(), peer).await {
+                Ok(visitor) => {
+                    // From here on nobody has a use for the key, and nobody can log it.
+                    request.headers_mut().remove(header::AUTHORIZATION);
+                    if let Some(visitor) = visitor {
+                        request.extensions_mut().insert(visitor);
+                    }
+                    inner.call(request).await
+                }
+                Err(status) => Ok(status.into_http()),
+            }
+        })
+    }
+}

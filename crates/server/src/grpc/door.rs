@@ -1,0 +1,183 @@
+//! The one door: who asks, whether it is allowed, and what goes into the audit trail.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use crate::auth_api::{AuditTrail, Caller};
+use mxgateway_auth::action::Action;
+use mxgateway_auth::audit::{AuditEntry, Outcome};
+use mxgateway_auth::authorize::{Denial, Resource, authorize};
+use mxgateway_auth::principal::Principal;
+use mxgateway_contracts::error_code::ErrorCode;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status};
+
+use super::tag_access::TagDenial;
+
+/// Who asks, and from where; in the extensions of each request that was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    caller: Caller,
+    peer: Option<IpAddr>,
+    correlation_id: Option<String>,
+}
+
+impl Visitor {
+    pub(crate) fn new(caller: Caller, peer: Option<IpAddr>, correlation_id: Option<String>) -> Self {
+        Self { caller, peer, correlation_id }
+    }
+
+    /// Who sent a request. One that did not come through the front door is a fault of the gateway, and nobody.
+    pub(super) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let visitor = request.extensions().get::<Self>().cloned();
+        visitor.ok_or_else(|| ErrorCode::Internal.status("the request was not authenticated", &[]))
+    }
+
+    /// What it is good for.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.caller.principal
+    }
+
+    /// Cancelled when the key is good no more.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.caller.ended.clone()
+    }
+}
+
+/// What a request is about, for the audit trail.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subject<'a> {
+    /// Session or tag; empty for the gateway.
+    pub(super) target: &'a str,
+    /// The request's; empty without one.
+    pub(super) correlation_id: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn of(target: &'a str) -> Self {
+        Self { target, correlation_id: "" }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    audit: Option<AuditTrail>,
+}
+
+impl Door {
+    /// Without an audit trail nothing is noted.
+    pub(crate) fn new(audit: Option<AuditTrail>) -> Self {
+        Self { audit }
+    }
+
+    /// Whether the visitor may do that. A denial is noted.
+    pub(super) fn check(
+        &self,
+        visitor: &Visitor,
+        action: Action,
+        resource: &Resource<'_>,
+        subject: Subject<'_>,
+    ) -> Result<(), Status> {
+        authorize(visitor.principal(), action, resource).map_err(|denial| {
+            self.denied(visitor, action, denial.name(), subject, 1);
+            denied(action, denial, subject.target)
+        })
+    }
+
+    /// Notes that a tag was denied and says so.
+    pub(super) fn deny_tag(
+        &self,
+        visitor: &Visitor,
+        action: Action,
+        denial: &TagDenial,
+        subject: Subject<'_>,
+    ) -> Status {
+        self.note_tags(visitor, action, denial, subject, 1);
+        let code = match denial {
+            TagDenial::Denied { denial: Denial::ScopeMissing(_), .. } => ErrorCode::ScopeMissing,
+            TagDenial::Denied { denial: Denial::NotOwner, .. } => ErrorCode::NotSessionOwner,
+            TagDenial::Denied { denial: Denial::Constraint(_), .. }
+            | TagDenial::Unidentified { .. }
+            | TagDenial::NoItem { .. }
+            | TagDenial::Everything => ErrorCode::ConstraintDenied,
+        };
+        code.status(format!("{}: {denial}", action.name()), &[("constraint", denial.name())])
+    }
+
+    /// Notes that rows of a bulk command were denied.
+    pub(super) fn note_tags(
+        &self,
+        visitor: &Visitor,
+        action: Action,
+        first: &TagDenial,
+        subject: Subject<'_>,
+        count: usize,
+    ) {
+        let target = first.target();
+        self.denied(visitor, action, first.name(), Subject { target: &target, ..subject }, count);
+    }
+
+    /// Notes something that was done.
+    pub(super) fn done(
+        &self,
+        visitor: &Visitor,
+        action: Action,
+        outcome: Outcome,
+        subject: Subject<'_>,
+        details: Map<String, Value>,
+    ) {
+        if let Some(audit) = &self.audit {
+            audit.record(entry(visitor, action, outcome, subject, details));
+        }
+    }
+
+    fn denied(&self, visitor: &Visitor, action: Action, missing: &str, subject: Subject<'_>, count: usize) {
+        tracing::debug!(
+            actor = visitor.principal().actor(),
+            action = action.name(),
+            missing,
+            count,
+            "Request denied"
+        );
+        if let Some(audit) = &self.audit {
+            let mut details = Map::from_iter([("missing".to_owned(), Value::from(missing))]);
+            if count > 1 {
+                details.insert("rows".to_owned(), Value::from(count));
+            }
+            audit.record(entry(visitor, action, Outcome::Denied, subject, details));
+        }
+    }
+}
+
+fn entry(
+    visitor: &Visitor,
+    action: Action,
+    outcome: Outcome,
+    subject: Subject<'_>,
+    details: Map<String, Value>,
+) -> AuditEntry {
+    let given = Some(subject.correlation_id).filter(|id| !id.is_empty()).map(str::to_owned);
+    AuditEntry {
+        target: Some(subject.target).filter(|target| !target.is_empty()).map(str::to_owned),
+        correlation_id: given.or_else(|| visitor.correlation_id.clone()),
+        peer: visitor.peer.map(|peer| peer.to_string()),
+        details,
+        ..AuditEntry::new(SystemTime::now(), visitor.principal().actor(), action.name(), outcome)
+    }
+}
+
+/// The refusal that the client gets.
+pub(crate) fn denied(action: Action, denial: Denial, target: &str) -> Status {
+    let code = match denial {
+        Denial::ScopeMissing(_) => ErrorCode::ScopeMissing,
+        Denial::NotOwner => ErrorCode::NotSessionOwner,
+        Denial::Constraint(_) => ErrorCode::ConstraintDenied,
+    };
+    let mut subject = vec![("missing", denial.name())];
+    if !target.is_empty() {
+        subject.push(("target", target));
+    }
+    code.status(format!("{}: {denial}", action.name()), &subject)
+}

@@ -1,0 +1,407 @@
+//! What a key's constraints take out of a command: the whole of one about a single tag, rows of a bulk command.
+//!
+//! Tags are named in the command, or stand behind its handles. A handle is good for what its item is about at the
+//! moment when the command is sent; one that nobody knows an item of is good for nothing.
+
+use mxgateway_auth::action::Action;
+use mxgateway_auth::authorize::{Access, Denial, Resource, authorize};
+use mxgateway_auth::principal::Principal;
+use mxgateway_auth::scope::Scope;
+use mxgateway_contracts::hresult::E_ACCESSDENIED;
+use mxgateway_contracts::v1::mx_command::Payload;
+use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
+use mxgateway_contracts::v1::{BulkWriteResult, MxCommandReply, ReadResult, SubscribeResult};
+use mxgateway_session_core::event::{EventFamily, ItemKey};
+use mxgateway_session_core::items::Item;
+
+use crate::galaxy_view::GalaxyView;
+
+/// Why a tag is out of reach. The text is for the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TagDenial {
+    /// By the rules.
+    #[error("{tag}: {denial}")]
+    Denied {
+        /// As the client calls it.
+        tag: String,
+        /// Why.
+        denial: Denial,
+    },
+    /// It cannot be told what is asked for.
+    #[error("{tag}: the galaxy does not say what it is, and the key is good for some tags only")]
+    Unidentified {
+        /// As the client calls it.
+        tag: String,
+    },
+    /// The command is about every tag of the session.
+    #[error("the key is good for some tags only, and this is about all; use StreamEvents")]
+    Everything,
+    /// No item, or one that is being removed.
+    #[error("item handle {item_handle}: no item that is known of, and the key is good for some tags only")]
+    NoItem {
+        /// The handle.
+        item_handle: i32,
+    },
+}
+
+impl TagDenial {
+    /// What was missing, for the audit trail.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Denied { denial, .. } => denial.name(),
+            Self::Unidentified { .. } => "unidentified tag",
+            Self::Everything => "unconstrained key",
+            Self::NoItem { .. } => "unknown item",
+        }
+    }
+
+    /// What it is about, for the audit trail.
+    pub(crate) fn target(&self) -> String {
+        match self {
+            Self::Denied { tag, .. } | Self::Unidentified { tag } => tag.clone(),
+            Self::Everything => String::new(),
+            Self::NoItem { item_handle } => format!("item handle {item_handle}"),
+        }
+    }
+}
+
+/// What somebody may do with tags.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TagRights<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) galaxy: &'a GalaxyView,
+}
+
+/// What a command wants to do with its tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Add an item, to read or to write it afterwards.
+    Add,
+    Access(Access),
+}
+
+impl TagRights<'_> {
+    /// True when every tag is in reach, so that nothing has to be looked at.
+    pub(crate) fn are_unlimited(&self) -> bool {
+        match self.principal {
+            Principal::Unrestricted => true,
+            Principal::Key(grant) => {
+                !grant.constraints.is_read_constrained() && !grant.constraints.is_write_constrained()
+            }
+        }
+    }
+
+    /// True when every tag may be read.
+    pub(crate) fn are_unlimited_to_read(&self) -> bool {
+        match self.principal {
+            Principal::Unrestricted => true,
+            Principal::Key(grant) => !grant.constraints.is_read_constrained(),
+        }
+    }
+
+    /// Whether an item may be known of: it may be read or written.
+    pub(crate) fn may_use(&self, definition: &str, context: &str) -> bool {
+        self.check(Action::GetSession, Wish::Add, definition, context).is_ok()
+    }
+
+    /// Whether events of an item may be seen. Who may write a tag sees what became of the writes.
+    pub(crate) fn may_see(&self, item: &Item, family: EventFamily) -> bool {
+        let Some(identity) = self.galaxy.identify_item(item) else { return false };
+        let allowed = |access| {
+            let resource = Resource::Tag { tag: identity.tag(), access };
+            authorize(self.principal, Action::StreamEvents, &resource).is_ok()
+        };
+        match family {
+            EventFamily::DataChange | EventFamily::BufferedDataChange => allowed(Access::Read),
+            EventFamily::WriteComplete | EventFamily::OperationComplete => {
+                allowed(Access::Read) || (self.may_write_at_all() && allowed(Access::Write))
+            }
+            EventFamily::AlarmTransition => allowed(Access::Read),
+        }
+    }
+
+    fn may_write_at_all(&self) -> bool {
+        match self.principal {
+            Principal::Unrestricted => true,
+            Principal::Key(grant) => {
+                grant.scopes.contains(Scope::InvokeWrite) || grant.scopes.contains(Scope::InvokeSecure)
+            }
+        }
+    }
+
+    fn check(&self, action: Action, wish: Wish, definition: &str, context: &str) -> Result<(), TagDenial> {
+        let named = || definition.trim().to_owned();
+        let identity = self
+            .galaxy
+            .identify(definition, context)
+            .ok_or_else(|| TagDenial::Unidentified { tag: named() })?;
+        let allowed = |access| {
+            authorize(self.principal, action, &Resource::Tag { tag: identity.tag(), access })
+                .map_err(|denial| TagDenial::Denied { tag: named(), denial })
+        };
+        match wish {
+            Wish::Access(access) => allowed(access),
+            Wish::Add => match allowed(Access::Read) {
+                Err(_) if self.may_write_at_all() && allowed(Access::Write).is_ok() => Ok(()),
+                read => read,
+            },
+        }
+    }
+}
+
+/// Rows that are not sent, by their position in the command.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct DeniedRows {
+    rows: Vec<(usize, DeniedRow)>,
+}
+
+#[derive(Debug, PartialEq)]
+enum DeniedRow {
+    Subscribe(SubscribeResult),
+    Read(ReadResult),
+    Write(BulkWriteResult),
+}
+
+impl DeniedRows {
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Puts the rows where they belong in the reply.
+    pub(crate) fn settle(self, reply: &mut MxCommandReply) {
+        if self.rows.is_empty() {
+            return;
+        }
+        match &mut reply.payload {
+            Some(
+                ReplyPayload::AddItemBulk(reply)
+                | ReplyPayload::AdviseItemBulk(reply)
+                | ReplyPayload::RemoveItemBulk(reply)
+                | ReplyPayload::UnAdviseItemBulk(reply)
+                | ReplyPayload::SubscribeBulk(reply)
+                | ReplyPayload::UnsubscribeBulk(reply),
+            ) => merge(&mut reply.results, self.rows, |row| match row {
+                DeniedRow::Subscribe(row) => Some(row),
+                DeniedRow::Read(_) | DeniedRow::Write(_) => None,
+            }),
+            Some(ReplyPayload::ReadBulk(reply)) => merge(&mut reply.results, self.rows, |row| match row {
+                DeniedRow::Read(row) => Some(row),
+                DeniedRow::Subscribe(_) | DeniedRow::Write(_) => None,
+            }),
+            Some(
+                ReplyPayload::WriteBulk(reply)
+                | ReplyPayload::Write2Bulk(reply)
+                | ReplyPayload::WriteSecuredBulk(reply)
+                | ReplyPayload::WriteSecured2Bulk(reply),
+            ) => merge(&mut reply.results, self.rows, |row| match row {
+                DeniedRow::Write(row) => Some(row),
+                DeniedRow::Subscribe(_) | DeniedRow::Read(_) => None,
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn merge<R>(answered: &mut Vec<R>, denied: Vec<(usize, DeniedRow)>, row: impl Fn(DeniedRow) -> Option<R>) {
+    let mut all = Vec::with_capacity(answered.len() + denied.len());
+    let mut rest = answered.drain(..);
+    for (position, denied) in denied {
+        while all.len() < position
+            && let Some(row) = rest.next()
+        {
+            all.push(row);
+        }
+        all.extend(row(denied));
+    }
+    all.extend(rest);
+    *answered = all;
+}
+
+/// What is left of a command, and what was denied of it.
+#[derive(Debug, Default)]
+pub(crate) struct Restricted {
+    /// Rows to put into the reply.
+    pub(crate) rows: DeniedRows,
+    /// The first denial of a row, for the audit trail.
+    pub(crate) first: Option<TagDenial>,
+}
+
+/// Takes out of a command what is out of reach. `items` gives the items behind handles.
+///
+/// # Errors
+/// The denial of a command about a single tag.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other commands are about no tag")]
+pub(crate) fn restrict(
+    payload: &mut Payload,
+    action: Action,
+    rights: TagRights<'_>,
+    items: impl Fn(&[ItemKey]) -> Vec<Option<Item>>,
+) -> Result<Restricted, TagDenial> {
+    if rights.are_unlimited() {
+        return Ok(Restricted::default());
+    }
+    let rows = Rows { action, rights, items };
+    let read = Wish::Access(Access::Read);
+    let write = Wish::Access(Access::Write);
+    let add = |definition: &str, context: &str| {
+        rights.check(action, Wish::Add, definition, context).map(|()| Restricted::default())
+    };
+    match payload {
+        Payload::AddItem(command) => add(&command.item_definition, ""),
+        Payload::AddItem2(command) => add(&command.item_definition, &command.item_context),
+        Payload::AddBufferedItem(command) => add(&command.item_definition, &command.item_context),
+        Payload::Advise(command) => rows.single(read, command.server_handle, command.item_handle),
+        Payload::AdviseSupervisory(command) => rows.single(read, command.server_handle, command.item_handle),
+        Payload::Suspend(command) => rows.single(read, command.server_handle, command.item_handle),
+        Payload::Activate(command) => rows.single(read, command.server_handle, command.item_handle),
+        Payload::Write(command) => rows.single(write, command.server_handle, command.item_handle),
+        Payload::Write2(command) => rows.single(write, command.server_handle, command.item_handle),
+        Payload::WriteSecured(command) => rows.single(write, command.server_handle, command.item_handle),
+        Payload::WriteSecured2(command) => rows.single(write, command.server_handle, command.item_handle),
+        Payload::AddItemBulk(command) => Ok(rows.named(Wish::Add, &mut command.tag_addresses, {
+            let server_handle = command.server_handle;
+            move |tag, denial| DeniedRow::Subscribe(subscribe_row(server_handle, tag, 0, denial))
+        })),
+        Payload::SubscribeBulk(command) => Ok(rows.named(read, &mut command.tag_addresses, {
+            let server_handle = command.server_handle;
+            move |tag, denial| DeniedRow::Subscribe(subscribe_row(server_handle, tag, 0, denial))
+        })),
+        Payload::ReadBulk(command) => Ok(rows
+            .named(read, &mut command.tag_addresses, |tag, denial| DeniedRow::Read(read_row(tag, denial)))),
+        Payload::AdviseItemBulk(command) => {
+            let server_handle = command.server_handle;
+            Ok(rows.behind(
+                read,
+                server_handle,
+                &mut command.item_handles,
+                |handle| *handle,
+                |handle, denial| {
+                    DeniedRow::Subscribe(subscribe_row(server_handle, String::new(), handle, denial))
+                },
+            ))
+        }
+        Payload::WriteBulk(command) => {
+            Ok(rows.writes(command.server_handle, &mut command.entries, |row| row.item_handle))
+        }
+        Payload::Write2Bulk(command) => {
+            Ok(rows.writes(command.server_handle, &mut command.entries, |row| row.item_handle))
+        }
+        Payload::WriteSecuredBulk(command) => {
+            Ok(rows.writes(command.server_handle, &mut command.entries, |row| row.item_handle))
+        }
+        Payload::WriteSecured2Bulk(command) => {
+            Ok(rows.writes(command.server_handle, &mut command.entries, |row| row.item_handle))
+        }
+        Payload::DrainEvents(_) => Err(TagDenial::Everything),
+        _ => Ok(Restricted::default()),
+    }
+}
+
+struct Rows<'a, F> {
+    action: Action,
+    rights: TagRights<'a>,
+    items: F,
+}
+
+impl<F: Fn(&[ItemKey]) -> Vec<Option<Item>>> Rows<'_, F> {
+    fn item(&self, wish: Wish, item: Option<&Item>, item_handle: i32) -> Result<(), TagDenial> {
+        let item = item.ok_or(TagDenial::NoItem { item_handle })?;
+        self.rights.check(self.action, wish, &item.definition, &item.context)
+    }
+
+    fn single(&self, wish: Wish, server_handle: i32, item_handle: i32) -> Result<Restricted, TagDenial> {
+        let found = (self.items)(&[ItemKey { server_handle, item_handle }]);
+        self.item(wish, found.first().and_then(Option::as_ref), item_handle)?;
+        Ok(Restricted::default())
+    }
+
+    /// Rows that name their tag.
+    fn named(
+        &self,
+        wish: Wish,
+        tags: &mut Vec<String>,
+        row: impl Fn(String, &TagDenial) -> DeniedRow,
+    ) -> Restricted {
+        let mut restricted = Restricted::default();
+        let all = std::mem::take(tags);
+        for (position, tag) in all.into_iter().enumerate() {
+            match self.rights.check(self.action, wish, &tag, "") {
+                Ok(()) => tags.push(tag),
+                Err(denial) => restricted.deny(position, row(tag, &denial), denial),
+            }
+        }
+        restricted
+    }
+
+    /// Rows that have the handle of an item.
+    fn behind<T>(
+        &self,
+        wish: Wish,
+        server_handle: i32,
+        rows: &mut Vec<T>,
+        handle: impl Fn(&T) -> i32,
+        row: impl Fn(i32, &TagDenial) -> DeniedRow,
+    ) -> Restricted {
+        let mut restricted = Restricted::default();
+        let keys: Vec<ItemKey> =
+            rows.iter().map(|row| ItemKey { server_handle, item_handle: handle(row) }).collect();
+        let items = (self.items)(&keys);
+        let all = std::mem::take(rows);
+        for (position, (kept, item)) in all.into_iter().zip(items).enumerate() {
+            let item_handle = handle(&kept);
+            match self.item(wish, item.as_ref(), item_handle) {
+                Ok(()) => rows.push(kept),
+                Err(denial) => restricted.deny(position, row(item_handle, &denial), denial),
+            }
+        }
+        restricted
+    }
+
+    fn writes<T>(&self, server_handle: i32, rows: &mut Vec<T>, handle: impl Fn(&T) -> i32) -> Restricted {
+        self.behind(Wish::Access(Access::Write), server_handle, rows, handle, |item_handle, denial| {
+            DeniedRow::Write(BulkWriteResult {
+                item_handle,
+                was_successful: false,
+                hresult: E_ACCESSDENIED,
+                error_message: denial.to_string(),
+            })
+        })
+    }
+}
+
+impl Restricted {
+    fn deny(&mut self, position: usize, row: DeniedRow, denial: TagDenial) {
+        self.rows.rows.push((position, row));
+        self.first.get_or_insert(denial);
+    }
+}
+
+fn subscribe_row(
+    server_handle: i32,
+    tag_address: String,
+    item_handle: i32,
+    denial: &TagDenial,
+) -> SubscribeResult {
+    SubscribeResult {
+        server_handle,
+        tag_address,
+        item_handle,
+        was_successful: false,
+        hresult: E_ACCESSDENIED,
+        error_message: denial.to_string(),
+    }
+}
+
+fn read_row(tag_address: String, denial: &TagDenial) -> ReadResult {
+    ReadResult {
+        tag_address,
+        was_successful: false,
+        hresult: E_ACCESSDENIED,
+        error_message: denial.to_string(),
+        ..ReadResult::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;
