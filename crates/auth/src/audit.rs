@@ -5,6 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+pub use trail::{AuditHealth, AuditTrail, AuditWriter, QUEUE_CAPACITY};
+
+mod trail;
+
 /// How it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

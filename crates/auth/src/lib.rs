@@ -15,4 +15,6 @@ pub mod scope;
 pub mod throttle;
 
 pub mod audit;
+pub mod pepper_file;
 pub mod store;
+pub mod verifier;

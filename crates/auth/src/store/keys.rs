@@ -243,11 +243,24 @@ impl AuthStore {
         .await
     }
 
-    /// The revision of each key, by id.
-    pub(crate) async fn key_revisions(&self) -> Result<HashMap<String, i64>, StoreError> {
+    /// The store's revision, and at that same moment those of the keys, by id.
+    pub(crate) async fn key_revisions(&self) -> Result<(i64, HashMap<String, i64>), StoreError> {
         limited("read the revisions of the keys", async {
-            let rows = sqlx::query("SELECT id, revision FROM api_keys").fetch_all(&self.pool).await?;
-            rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("revision")?))).collect()
+            let rows = sqlx::query(
+                "SELECT r.revision AS store_revision, k.id, k.revision \
+                 FROM key_revision r LEFT JOIN api_keys k ON 1 = 1",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            let mut store_revision = None;
+            let mut revisions = HashMap::new();
+            for row in rows {
+                store_revision = Some(row.try_get("store_revision")?);
+                if let Some(id) = row.try_get::<Option<String>, _>("id")? {
+                    revisions.insert(id, row.try_get("revision")?);
+                }
+            }
+            Ok((store_revision.ok_or(sqlx::Error::RowNotFound)?, revisions))
         })
         .await
     }
