@@ -27,6 +27,8 @@ macro_rules! on_both_stores {
     };
 }
 
+mod audit;
 mod keys;
 mod open;
 mod stores;
+mod verifier;

@@ -12,6 +12,9 @@ use sqlx::AnyConnection;
 use sqlx::Connection;
 use tempfile::TempDir;
 
+/// How long tests wait for what has to happen.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
 /// A store with nothing in it.
 pub(crate) struct TestStore {
     pub(crate) store: AuthStore,
@@ -103,4 +106,9 @@ pub(crate) fn at(seconds_after_epoch: u64) -> Change<'static> {
 
 pub(crate) fn now() -> Change<'static> {
     Change { actor: "operator:test", at: SystemTime::now() }
+}
+
+/// The result of something that has to happen within [`LIMIT`].
+pub(crate) async fn within<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, happens).await.unwrap_or_else(|_| panic!("not within {LIMIT:?}: {what}"))
 }
