@@ -169,7 +169,7 @@ fn array(elements: &[Scalar], data_type: DataType) -> MxArray {
 pub(crate) fn from_wire(value: &MxValue, data_type: DataType, is_array: bool) -> Result<Data, Detail> {
     let kind = value.kind.as_ref().ok_or(Detail::IncorrectDataType)?;
     match (kind, is_array) {
-        (Kind::ArrayValue(array), true) => elements(array)
+        (Kind::ArrayValue(array), true) => elements(array)?
             .iter()
             .map(|element| scalar(element, data_type))
             .collect::<Result<_, _>>()
@@ -179,7 +179,8 @@ pub(crate) fn from_wire(value: &MxValue, data_type: DataType, is_array: bool) ->
     }
 }
 
-fn elements(array: &MxArray) -> Vec<Kind> {
+/// Every element; an error when one is a VARIANT without a value.
+fn elements(array: &MxArray) -> Result<Vec<Kind>, Detail> {
     let mut kinds: Vec<Kind> = array.bool_values.iter().copied().map(Kind::BoolValue).collect();
     kinds.extend(array.int32_values.iter().copied().map(Kind::Int32Value));
     kinds.extend(array.int64_values.iter().copied().map(Kind::Int64Value));
@@ -188,20 +189,21 @@ fn elements(array: &MxArray) -> Vec<Kind> {
     kinds.extend(array.double_values.iter().copied().map(Kind::DoubleValue));
     kinds.extend(array.string_values.iter().cloned().map(Kind::StringValue));
     kinds.extend(array.time_values.iter().copied().map(Kind::TimeValue));
-    kinds.extend(array.variant_values.iter().filter_map(|value| value.kind.clone()));
+    for value in &array.variant_values {
+        kinds.push(value.kind.clone().ok_or(Detail::IncorrectDataType)?);
+    }
     kinds.extend(array.raw_values.iter().cloned().map(Kind::RawValue));
-    kinds
+    Ok(kinds)
 }
 
 fn scalar(kind: &Kind, data_type: DataType) -> Result<Scalar, Detail> {
     match kind {
-        Kind::BoolValue(value) => from_integer(i64::from(*value), data_type, || value.to_string()),
-        Kind::Int32Value(value) => from_integer(i64::from(*value), data_type, || value.to_string()),
-        Kind::Int64Value(value) => from_integer(*value, data_type, || value.to_string()),
-        Kind::Uint64Value(value) => {
-            let value = i64::try_from(*value).map_err(|_| Detail::Overflow)?;
-            from_integer(value, data_type, || value.to_string())
-        }
+        Kind::BoolValue(value) => from_integer(i128::from(*value), data_type, || value.to_string()),
+        Kind::Int32Value(value) => from_integer(i128::from(*value), data_type, || value.to_string()),
+        Kind::Int64Value(value) => from_integer(i128::from(*value), data_type, || value.to_string()),
+        Kind::Uint64Value(value) => from_integer(i128::from(*value), data_type, || value.to_string()),
+        // Not by way of the wider type: that would quieten a signalling not-a-number.
+        Kind::FloatValue(value) if data_type == DataType::Float => Ok(Scalar::Float(*value)),
         Kind::FloatValue(value) => from_float(f64::from(*value), data_type, || value.to_string()),
         Kind::DoubleValue(value) => from_float(*value, data_type, || value.to_string()),
         Kind::StringValue(text) => data_type.parse(text).map_err(Detail::from),
@@ -223,7 +225,7 @@ fn scalar(kind: &Kind, data_type: DataType) -> Result<Scalar, Detail> {
     }
 }
 
-fn from_integer(value: i64, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
+fn from_integer(value: i128, data_type: DataType, text: impl Fn() -> String) -> Result<Scalar, Detail> {
     match data_type {
         DataType::Boolean => Ok(Scalar::Boolean(value != 0)),
         DataType::Integer | DataType::Enumerated(_) => {
@@ -260,7 +262,7 @@ fn finite32(value: f32) -> Result<f32, Detail> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a wide integer becomes the nearest number, as in COM")]
-fn widen(value: i64) -> f64 {
+fn widen(value: i128) -> f64 {
     value as f64
 }
 
@@ -304,6 +306,12 @@ mod tests {
         assert_eq!(written(i64::from(i32::MAX) + 1, Integer), Err(Detail::Overflow));
         assert_eq!(written(1e300, Float), Err(Detail::Overflow));
         assert_eq!(written(7, Double), Ok(Scalar::Double(7.0)));
+        let largest = || MxValue { kind: Some(Kind::Uint64Value(u64::MAX)), ..MxValue::default() };
+        assert_eq!(written(largest(), Integer), Err(Detail::Overflow));
+        assert_eq!(written(largest(), Double), Ok(Scalar::Double(2_f64.powi(64))));
+        assert_eq!(written(largest(), String), text("18446744073709551615"));
+        let signalling = f32::from_bits(0x7F80_0001);
+        assert_eq!(written(signalling, Float), Ok(Scalar::Float(signalling)));
         assert_eq!(written(true, Integer), Ok(Scalar::Integer(1)));
         assert_eq!(written("True", Boolean), Ok(Scalar::Boolean(true)));
         assert_eq!(written(7, String), text("7"));
@@ -325,6 +333,13 @@ mod tests {
             assert_eq!(from_wire(&wire, data_type, true), Ok(data));
             assert_eq!(from_wire(&wire, data_type, false), Err(Detail::WrongNumberOfDimensions));
         }
+    }
+
+    #[test]
+    fn an_element_without_a_value_is_not_left_out() {
+        let variant_values = vec![1.into(), MxValue::default(), 3.into()];
+        let array = array_value(MxArray { variant_values, ..MxArray::default() });
+        assert_eq!(from_wire(&array, DataType::Integer, true), Err(Detail::IncorrectDataType));
     }
 
     #[test]
