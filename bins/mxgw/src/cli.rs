@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mxgateway_client::DEFAULT_ENDPOINT;
 
+use crate::access::Access;
 use crate::command::{batch, call, close, completions, invoke, open, read, sessions, stream, watch, write};
 use crate::exit::Exit;
 
@@ -40,6 +41,8 @@ pub(crate) struct Global {
     /// Log to standard error; twice for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -122,6 +125,8 @@ mod tests {
             "call write session-1 1:2 -5 --type int --retry-for 5s --json",
             "batch --timeout 2s",
             "completions bash",
+            "sessions --api-key-file key --ca ca.pem --tls-server-name plant.example",
+            "--client-certificate own.pem --client-key own-key.pem sessions",
         ] {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
         }
@@ -139,12 +144,27 @@ mod tests {
             ("call", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "add-item"),
             ("call advise session-1 1", ErrorKind::ValueValidation, "SERVER:ITEM"),
             ("unknown", ErrorKind::InvalidSubcommand, "unknown"),
+            ("sessions --api-key mxgw_me_secret", ErrorKind::UnknownArgument, "--api-key"),
+            ("sessions --client-key key.pem", ErrorKind::MissingRequiredArgument, "--client-certificate"),
+            ("sessions --client-certificate own.pem", ErrorKind::MissingRequiredArgument, "--client-key"),
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.kind(), kind, "{line}");
             assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()));
             assert!(error.to_string().contains(text), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn the_options_of_a_connection_are_all_known_to_batches() {
+        let command = Arguments::command();
+        let heading = Some("Access options");
+        let ids: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| argument.get_help_heading() == heading)
+            .map(|argument| argument.get_id().as_str())
+            .collect();
+        assert_eq!(ids, Access::IDS);
     }
 
     #[test]

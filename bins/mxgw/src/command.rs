@@ -43,6 +43,8 @@ pub(crate) struct Context<'a> {
 pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exit, Failure> {
     let timeout = arguments.global.timeout;
     let client = Client::connect(ClientOptions {
+        api_key: arguments.global.access.api_key()?,
+        tls: arguments.global.access.tls()?,
         endpoint: arguments.global.endpoint,
         call_timeout: timeout,
         // Starting a worker is no call like others.

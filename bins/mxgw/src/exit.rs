@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 
 use mxgateway_client::contracts::error_code::ErrorCode;
-use mxgateway_client::{ClientError, GatewayError};
+use mxgateway_client::contracts::v1::{StreamEnd, StreamEndReason};
+use mxgateway_client::{ClientError, GatewayError, TlsProblem};
 use tonic::Code;
 
 /// How a command ended.
@@ -20,11 +21,13 @@ pub(crate) enum Exit {
     Timeout,
     Incomplete,
     SomeFailed,
+    Unauthenticated,
+    Insecure,
     Interrupted,
 }
 
 /// The table of `--help`: code and meaning.
-const TABLE: [(Exit, u8, &str); 11] = [
+const TABLE: [(Exit, u8, &str); 13] = [
     (Exit::Ok, 0, "all went well; watch and stream: also ended by Ctrl-C or --for"),
     (Exit::Other, 1, "any other failure"),
     (Exit::Usage, 2, "wrong arguments"),
@@ -35,6 +38,8 @@ const TABLE: [(Exit, u8, &str); 11] = [
     (Exit::Timeout, 7, "no answer, value or write completion in time"),
     (Exit::Incomplete, 8, "stream: events are missing, or the gateway cut it as too slow"),
     (Exit::SomeFailed, 9, "batch: at least one of its commands failed"),
+    (Exit::Unauthenticated, 10, "the gateway wants an API key, or does not take the one it got"),
+    (Exit::Insecure, 11, "no secure connection: a certificate is not trusted, or one side has no TLS"),
     (Exit::Interrupted, 130, "interrupted by Ctrl-C"),
 ];
 
@@ -66,6 +71,8 @@ pub(crate) enum Failure {
     #[error("{0}")]
     MxAccess(String),
     #[error("{0}")]
+    Denied(String),
+    #[error("{0}")]
     Timeout(String),
     #[error("{0}")]
     Incomplete(String),
@@ -82,6 +89,7 @@ impl Failure {
             Self::Output(_) | Self::Other(_) => Exit::Other,
             Self::Usage(_) => Exit::Usage,
             Self::MxAccess(_) => Exit::MxAccess,
+            Self::Denied(_) => Exit::Refused,
             Self::Timeout(_) => Exit::Timeout,
             Self::Incomplete(_) => Exit::Incomplete,
             Self::Interrupted => Exit::Interrupted,
@@ -96,10 +104,14 @@ impl Failure {
 
 fn client_exit(error: &ClientError) -> Exit {
     match error {
-        ClientError::InvalidEndpoint { .. } => Exit::Usage,
+        ClientError::InvalidEndpoint { .. } | ClientError::InvalidApiKey | ClientError::TlsOptions(_) => {
+            Exit::Usage
+        }
+        ClientError::Tls { .. } => Exit::Insecure,
         ClientError::Unreachable { .. } | ClientError::ConnectionLost { .. } => Exit::Unreachable,
         ClientError::Deadline { .. } => Exit::Timeout,
         ClientError::MxAccess { .. } => Exit::MxAccess,
+        ClientError::StreamEnded(end) if is_about_key(end) => Exit::Unauthenticated,
         ClientError::StreamEnded(_) | ClientError::Protocol(_) => Exit::Other,
         ClientError::Gateway(error) => gateway_exit(error),
     }
@@ -113,8 +125,8 @@ fn gateway_exit(error: &GatewayError) -> Exit {
     }
     match error.status {
         Code::NotFound => Exit::NotFound,
+        Code::Unauthenticated => Exit::Unauthenticated,
         Code::PermissionDenied
-        | Code::Unauthenticated
         | Code::FailedPrecondition
         | Code::AlreadyExists
         | Code::ResourceExhausted
@@ -151,26 +163,54 @@ fn advice(error: &ClientError) -> Option<&'static str> {
         }
         ClientError::ConnectionLost { .. } => Some("what was asked may or may not have been done"),
         ClientError::Deadline { .. } => Some("--timeout sets the limit"),
-        ClientError::Gateway(error) => gateway_advice(error.code?),
+        ClientError::Gateway(error) => gateway_advice(error),
+        ClientError::Tls { problem, .. } => tls_advice(problem),
+        ClientError::StreamEnded(end) if is_about_key(end) => Some(KEY_ADVICE),
+        ClientError::InvalidApiKey => Some(KEY_ADVICE),
         ClientError::InvalidEndpoint { .. }
+        | ClientError::TlsOptions(_)
         | ClientError::MxAccess { .. }
         | ClientError::StreamEnded(_)
         | ClientError::Protocol(_) => None,
     }
 }
 
-fn gateway_advice(code: ErrorCode) -> Option<&'static str> {
-    if code == ErrorCode::SessionNotFound {
+const KEY_ADVICE: &str =
+    "give a key by MXGW_API_KEY or --api-key-file; make one with `mxgateway apikey create`";
+
+/// Nothing where the gateway's own message says what to do.
+fn gateway_advice(error: &GatewayError) -> Option<&'static str> {
+    if error.status == Code::Unauthenticated {
+        Some(KEY_ADVICE)
+    } else if error.code == Some(ErrorCode::SessionNotFound) {
         Some("`mxgw sessions` lists the open ones")
-    } else if code == ErrorCode::SessionFaulted || code == ErrorCode::SessionClosed {
-        Some("`mxgw open` opens a new one")
-    } else if code == ErrorCode::EventSubscriberActive {
-        Some("end the other subscriber, or set sessions.allow_multiple_event_subscribers")
-    } else if code == ErrorCode::SessionLimit {
+    } else if error.code == Some(ErrorCode::SessionLimit) {
         Some("`mxgw sessions` and `mxgw close ID` make room")
     } else {
         None
     }
+}
+
+fn tls_advice(problem: &TlsProblem) -> Option<&'static str> {
+    match problem {
+        TlsProblem::Untrusted => {
+            Some("--ca FILE does that, with a copy of tls/certificate.pem from the gateway's data directory")
+        }
+        TlsProblem::WrongName { .. } => Some("--tls-server-name NAME takes one of them"),
+        TlsProblem::ClientCertificateRequired | TlsProblem::ClientCertificateRefused(_) => {
+            Some("--client-certificate and --client-key are for one that the gateway trusts")
+        }
+        TlsProblem::Expired
+        | TlsProblem::NotYetValid
+        | TlsProblem::Certificate(_)
+        | TlsProblem::SpokenNot
+        | TlsProblem::Required
+        | TlsProblem::Other(_) => None,
+    }
+}
+
+fn is_about_key(end: &StreamEnd) -> bool {
+    end.reason() == StreamEndReason::KeyRevoked
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -220,6 +260,10 @@ mod tests {
             (ErrorCode::CommandTimeout, Exit::Timeout),
             (ErrorCode::GatewayStopping, Exit::Unreachable),
             (ErrorCode::Internal, Exit::Other),
+            (ErrorCode::Unauthenticated, Exit::Unauthenticated),
+            (ErrorCode::ScopeMissing, Exit::Refused),
+            (ErrorCode::NotSessionOwner, Exit::Refused),
+            (ErrorCode::ConstraintDenied, Exit::Refused),
         ] {
             assert_eq!(failure(code).exit(), exit, "{code:?}");
         }
@@ -231,5 +275,29 @@ mod tests {
             failure(ErrorCode::SessionNotFound).to_string(),
             "session session-1 is not known; `mxgw sessions` lists the open ones"
         );
+    }
+
+    #[test]
+    fn advice_is_given_once() {
+        for code in [ErrorCode::SessionFaulted, ErrorCode::SessionClosed, ErrorCode::EventSubscriberActive] {
+            assert!(!failure(code).to_string().contains(';'), "{code:?} has the gateway's own advice");
+        }
+        for failure in [failure(ErrorCode::Unauthenticated), Failure::Client(ClientError::InvalidApiKey)] {
+            let text = failure.to_string();
+            assert!(text.ends_with(KEY_ADVICE) && text.matches("MXGW_API_KEY").count() == 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_revoked_key_and_a_connection_that_is_not_secure_have_their_own_exits() {
+        let end = StreamEnd { reason: StreamEndReason::KeyRevoked.into(), ..StreamEnd::default() };
+        let revoked = Failure::Client(ClientError::StreamEnded(Box::new(end)));
+        assert_eq!(revoked.exit(), Exit::Unauthenticated);
+        assert!(revoked.to_string().ends_with(KEY_ADVICE), "{revoked}");
+
+        let endpoint = "https://gateway".to_owned();
+        let insecure = Failure::Client(ClientError::Tls { endpoint, problem: TlsProblem::Untrusted });
+        assert_eq!(insecure.exit(), Exit::Insecure);
+        assert!(insecure.to_string().contains("pin it as the CA certificate; --ca FILE"), "{insecure}");
     }
 }

@@ -1,6 +1,7 @@
 //! The connection to a gateway: one lazily connecting HTTP/2 channel, and the calls that need no session.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,18 @@ use mxgateway_contracts::v1::{
     GetSessionRequest, ListSessionsRequest, OpenSessionRequest, Session, StreamEventsRequest, StreamItem,
 };
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+use secrecy::SecretString;
 use tonic::codec::Streaming;
-use tonic::transport::{Channel, Endpoint};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Uri};
 use tonic::{Response, Status};
 
+use crate::connector::{self, Trouble};
+use crate::credentials::Credentials;
 use crate::cursor::ProtocolViolation;
 use crate::error::ClientError;
 use crate::session::{OpenOptions, SessionClient};
+use crate::tls::{TlsOptions, secure};
 
 /// Where a gateway listens unless told otherwise.
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:5120";
@@ -25,11 +31,19 @@ const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// Shared by all streams of a client: readers that stopped on 15 streams still leave room for calls.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
+/// The generated client, with the API key on each call.
+pub type GrpcClient = MxGatewayClient<InterceptedService<Channel, Credentials>>;
+
 /// How to reach a gateway.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// URL of the gateway.
+    /// URL of the gateway, `http://` or `https://`.
     pub endpoint: String,
+    /// Key for gateways that ask for one, as `mxgateway apikey create` prints it. Whoever reads it on its way
+    /// can use it, so it should go over `https://`.
+    pub api_key: Option<SecretString>,
+    /// For `https://` endpoints; by default the system says who is trusted.
+    pub tls: TlsOptions,
     /// Limit for making a connection.
     pub connect_timeout: Duration,
     /// Limit for each call but opening a session; also the limit that commands ask of the gateway.
@@ -48,6 +62,8 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             endpoint: DEFAULT_ENDPOINT.to_owned(),
+            api_key: None,
+            tls: TlsOptions::default(),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(60),
@@ -61,8 +77,9 @@ impl Default for ClientOptions {
 /// A gateway. Cheap to clone; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Client {
-    grpc: MxGatewayClient<Channel>,
+    grpc: GrpcClient,
     options: Arc<ClientOptions>,
+    trouble: Trouble,
 }
 
 impl Client {
@@ -70,29 +87,34 @@ impl Client {
     /// the connection was lost. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`ClientError::InvalidEndpoint`]; a gateway that is not there shows in the first call.
+    /// [`ClientError::InvalidEndpoint`], [`ClientError::InvalidApiKey`] or [`ClientError::TlsOptions`]; a
+    /// gateway that is not there or not trusted shows in the first call.
     pub fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        let endpoint = Endpoint::from_shared(options.endpoint.clone())
-            .ok()
-            .filter(|endpoint| endpoint.uri().scheme_str() == Some("http") && endpoint.uri().host().is_some())
-            .ok_or_else(|| ClientError::InvalidEndpoint { endpoint: options.endpoint.clone() })?
-            .connect_timeout(options.connect_timeout)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(options.keepalive_interval)
-            .keep_alive_timeout(options.keepalive_timeout)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-        let grpc = MxGatewayClient::new(endpoint.connect_lazy())
+        let target = target(&options.endpoint)?;
+        let credentials = Credentials::new(options.api_key.as_ref())?;
+        let secure = secure(&target, &options.tls)?;
+        if options.api_key.is_some() && secure.is_none() && !is_this_machine(&target) {
+            tracing::warn!(endpoint = %target, "API key goes over the network unencrypted");
+        }
+        let (channel, trouble) = connector::channel(target, secure, |endpoint| {
+            endpoint
+                .connect_timeout(options.connect_timeout)
+                .http2_keep_alive_interval(options.keepalive_interval)
+                .keep_alive_timeout(options.keepalive_timeout)
+                .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        });
+        let grpc = MxGatewayClient::with_interceptor(channel, credentials)
             .max_decoding_message_size(options.max_message_bytes)
             .max_encoding_message_size(options.max_message_bytes);
-        Ok(Self { grpc, options: Arc::new(options) })
+        Ok(Self { grpc, options: Arc::new(options), trouble })
     }
 
     /// The same gateway over the same connection, with another limit for each call.
     #[must_use]
     pub fn with_call_timeout(&self, call_timeout: Duration) -> Self {
         let options = ClientOptions { call_timeout, ..ClientOptions::clone(&self.options) };
-        Self { grpc: self.grpc(), options: Arc::new(options) }
+        Self { options: Arc::new(options), ..self.clone() }
     }
 
     /// URL of the gateway.
@@ -106,7 +128,7 @@ impl Client {
     }
 
     /// The generated client, for what has no helper here. Its calls have no deadline of their own.
-    pub fn grpc(&self) -> MxGatewayClient<Channel> {
+    pub fn grpc(&self) -> GrpcClient {
         self.grpc.clone()
     }
 
@@ -185,6 +207,19 @@ impl Client {
     }
 
     pub(crate) fn error(&self, status: Status) -> ClientError {
-        ClientError::from_status(status, self.endpoint())
+        ClientError::from_status(status, self.endpoint()).or_for(self.trouble.seen(), self.endpoint())
     }
+}
+
+fn target(endpoint: &str) -> Result<Uri, ClientError> {
+    let invalid = || ClientError::InvalidEndpoint { endpoint: endpoint.to_owned() };
+    let target: Uri = endpoint.parse().map_err(|_| invalid())?;
+    let is_usable = matches!(target.scheme_str(), Some("http" | "https"))
+        && target.host().is_some_and(|host| !host.is_empty());
+    if is_usable { Ok(target) } else { Err(invalid()) }
+}
+
+fn is_this_machine(target: &Uri) -> bool {
+    let host = target.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -11,16 +11,23 @@ use tonic::{Code, ConnectError, Status};
 use tonic_types::StatusExt;
 
 use crate::cursor::ProtocolViolation;
+use crate::tls::{TlsOptionsError, TlsProblem};
 
 /// Why a call or a stream failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The endpoint is not a URL this client can use: `http://` with host and port.
+    /// The endpoint is not a URL this client can use: `http://` or `https://` with host and port.
     #[error("endpoint {endpoint:?} is not a url such as {}", crate::DEFAULT_ENDPOINT)]
     InvalidEndpoint {
         /// The text that was given.
         endpoint: String,
     },
+    /// The API key is empty or has characters that no key has. Not shown.
+    #[error("the api key is not one: it is empty, or has spaces or other characters that no key has")]
+    InvalidApiKey,
+    /// The options for TLS cannot be used.
+    #[error(transparent)]
+    TlsOptions(#[from] TlsOptionsError),
     /// No connection could be made. Nothing was sent.
     #[error("gateway at {endpoint} is not reachable")]
     Unreachable {
@@ -28,6 +35,14 @@ pub enum ClientError {
         endpoint: String,
         /// What the transport said.
         source: Box<Status>,
+    },
+    /// There is something at the endpoint, but no secure connection to it. Nothing was done.
+    #[error("no secure connection to the gateway at {endpoint}: {problem}")]
+    Tls {
+        /// URL of the gateway.
+        endpoint: String,
+        /// Why.
+        problem: TlsProblem,
     },
     /// The connection broke during the call. Whether the gateway acted on it is not known.
     #[error("connection to the gateway at {endpoint} was lost")]
@@ -96,7 +111,10 @@ impl Error for GatewayError {}
 impl ClientError {
     pub(crate) fn from_status(status: Status, endpoint: &str) -> Self {
         let endpoint = endpoint.to_owned();
-        if has_connect_error(&status) {
+        if let Some(problem) = find::<TlsProblem>(&status) {
+            return Self::Tls { endpoint, problem: problem.clone() };
+        }
+        if find::<ConnectError>(&status).is_some() {
             return Self::Unreachable { endpoint, source: Box::new(status) };
         }
         // A status that came over the wire has no source; one with a source was made here, from a broken
@@ -110,6 +128,16 @@ impl ClientError {
             message: status.message().to_owned(),
             retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
         }))
+    }
+
+    /// A connection that was lost is told by why it could not be made secure, if that is known.
+    pub(crate) fn or_for(self, trouble: Option<TlsProblem>, endpoint: &str) -> Self {
+        match (self, trouble) {
+            (Self::ConnectionLost { .. }, Some(problem)) => {
+                Self::Tls { endpoint: endpoint.to_owned(), problem }
+            }
+            (error, _) => error,
+        }
     }
 
     /// The gateway's stable code, when the gateway answered with one.
@@ -132,6 +160,9 @@ impl ClientError {
                 _ => matches!(error.status, Code::Unavailable | Code::ResourceExhausted),
             },
             Self::InvalidEndpoint { .. }
+            | Self::InvalidApiKey
+            | Self::TlsOptions(_)
+            | Self::Tls { .. }
             | Self::MxAccess { .. }
             | Self::StreamEnded(_)
             | Self::Protocol(_) => false,
@@ -150,15 +181,15 @@ impl ClientError {
     }
 }
 
-fn has_connect_error(status: &Status) -> bool {
+fn find<E: Error + 'static>(status: &Status) -> Option<&E> {
     let mut source = status.source();
     while let Some(error) = source {
-        if error.is::<ConnectError>() {
-            return true;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         source = error.source();
     }
-    false
+    None
 }
 
 fn text(diagnostic: &str) -> String {

@@ -23,19 +23,25 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod connector;
+mod credentials;
 mod cursor;
 mod error;
 mod events;
 mod reconnect;
 mod retry;
 mod session;
+mod tls;
 mod watch;
 
-pub use connection::{Client, ClientOptions, DEFAULT_ENDPOINT};
+pub use connection::{Client, ClientOptions, DEFAULT_ENDPOINT, GrpcClient};
+pub use credentials::Credentials;
 pub use cursor::ProtocolViolation;
 pub use error::{ClientError, GatewayError};
 pub use events::{EventOptions, EventStream, StreamUpdate};
 pub use mxgateway_contracts as contracts;
 pub use reconnect::ReconnectPolicy;
+pub use secrecy;
 pub use session::{InvokeOptions, OpenOptions, SecuredUsers, SessionClient};
+pub use tls::{ClientIdentity, TlsOptions, TlsOptionsError, TlsProblem};
 pub use watch::{Watch, WatchOptions, WatchUpdate};

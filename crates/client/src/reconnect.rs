@@ -140,9 +140,12 @@ fn classify(error: &ClientError) -> Class {
         | ClientError::Deadline { .. } => Class::Transient { retry_after: None },
         ClientError::Gateway(error) => classify_gateway(error),
         ClientError::StreamEnded(end) => classify_end(end),
-        ClientError::InvalidEndpoint { .. } | ClientError::MxAccess { .. } | ClientError::Protocol(_) => {
-            Class::Final
-        }
+        ClientError::InvalidEndpoint { .. }
+        | ClientError::InvalidApiKey
+        | ClientError::TlsOptions(_)
+        | ClientError::Tls { .. }
+        | ClientError::MxAccess { .. }
+        | ClientError::Protocol(_) => Class::Final,
     }
 }
 
@@ -239,6 +242,11 @@ mod tests {
             (gateway(ErrorCode::WorkerUnavailable), true),
             (gateway(ErrorCode::GatewayStopping), true),
             (gateway(ErrorCode::SessionLimit), true),
+            (gateway(ErrorCode::TooManyAttempts), true),
+            (gateway(ErrorCode::KeyStoreUnavailable), true),
+            (gateway(ErrorCode::Unauthenticated), false),
+            (gateway(ErrorCode::ScopeMissing), false),
+            (gateway(ErrorCode::NotSessionOwner), false),
             (gateway(ErrorCode::SessionNotFound), false),
             (gateway(ErrorCode::SessionFaulted), false),
             (gateway(ErrorCode::EventSubscriberActive), false),

@@ -96,6 +96,8 @@ mod tests {
                     | ErrorCode::PendingCommandLimit
                     | ErrorCode::SessionLimit
                     | ErrorCode::OpenFailed
+                    | ErrorCode::TooManyAttempts
+                    | ErrorCode::KeyStoreUnavailable
             );
             assert_eq!(matches!(next(&gateway(*code), SECOND), Next::After(_)), repeated, "{code:?}");
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_stream::stream;
 use futures_util::{Stream, StreamExt, stream as streams};
+use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::v1::{
     EventGap, ItemReference, MxEvent, SnapshotMode, StreamEnd, StreamEndReason, StreamStart,
 };
@@ -53,7 +54,7 @@ pub enum WatchUpdate {
     TagRefused {
         /// The tag as given.
         tag: Arc<str>,
-        /// MXAccess's answer.
+        /// MXAccess's answer, or the gateway's when the API key is not for this tag.
         error: ClientError,
     },
     /// An event of a tag.
@@ -193,7 +194,7 @@ fn updates(
                 for (tag, added) in add_all(&session, server_handle, &tags).await {
                     match added {
                         Ok(item) => items.push((item, tag)),
-                        Err(error @ ClientError::MxAccess { .. }) => {
+                        Err(error) if is_about_tag(&error) => {
                             yield Ok(WatchUpdate::TagRefused { tag, error });
                         }
                         Err(error) => break 'failure error,
@@ -217,7 +218,7 @@ fn updates(
                     match turn {
                         Turn::AllAdvised => all_advised = true,
                         Turn::Advised(_, Ok(())) => {}
-                        Turn::Advised(tag, Err(error @ ClientError::MxAccess { .. })) => {
+                        Turn::Advised(tag, Err(error)) if is_about_tag(&error) => {
                             yield Ok(WatchUpdate::TagRefused { tag, error });
                         }
                         // The stream comes back by itself, an advise does not: begin anew.
@@ -327,6 +328,11 @@ async fn advise(
 fn tag_of(names: &HashMap<ItemReference, Arc<str>>, event: &MxEvent) -> Arc<str> {
     let item = ItemReference { server_handle: event.server_handle, item_handle: event.item_handle };
     names.get(&item).cloned().unwrap_or_else(|| format!("{}:{}", item.server_handle, item.item_handle).into())
+}
+
+/// Other tags may do better.
+fn is_about_tag(error: &ClientError) -> bool {
+    matches!(error, ClientError::MxAccess { .. }) || error.code() == Some(ErrorCode::ConstraintDenied)
 }
 
 /// A session that somebody closed on purpose is not opened again.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use self::line::Line;
 use super::{Context, dispatch};
+use crate::access::Access;
 use crate::cli::{self, Command};
 use crate::exit::{Exit, Failure};
 
@@ -116,10 +117,11 @@ fn parse(text: &[u8], context: &Context<'_>) -> Result<Option<Request>, Failure>
     let matches =
         cli::Arguments::command().no_binary_name(true).try_get_matches_from(words).map_err(usage)?;
     let is_given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
-    if is_given("endpoint") {
-        return Err(Failure::Usage(
-            "--endpoint goes to `mxgw batch`: its lines share one connection".to_owned(),
-        ));
+    if let Some(given) = ["endpoint"].into_iter().chain(Access::IDS).find(|name| is_given(name)) {
+        let option = given.replace('_', "-");
+        return Err(Failure::Usage(format!(
+            "--{option} goes to `mxgw batch`: its lines share one connection"
+        )));
     }
     let own_timeout = is_given("timeout");
     let arguments = cli::Arguments::from_arg_matches(&matches).map_err(usage)?;

@@ -228,15 +228,16 @@ impl View {
                     format!("{}; trying again until it answers", crate::exit::one_line(&error.to_string()));
                 tell(output, "disconnected", &notice, &error, retry_in)?;
             }
-            StreamUpdate::Ended(end) => return ended(end, output),
+            StreamUpdate::Ended(end) => return ended(end, "end", output),
         }
         Ok(())
     }
 }
 
-fn ended(end: StreamEnd, output: &mut Output) -> Result<(), Failure> {
+/// The gateway ended a stream; `kind` is what that is called in JSON. Only a session closed on purpose is a good end.
+pub(crate) fn ended(end: StreamEnd, kind: &str, output: &mut Output) -> Result<(), Failure> {
     if output.is_json() {
-        output.line(json::message("end", &[], "StreamEnd", &end)?)?;
+        output.line(json::message(kind, &[], "StreamEnd", &end)?)?;
     }
     let reason = end.reason();
     let failure = Failure::from(ClientError::StreamEnded(Box::new(end)));

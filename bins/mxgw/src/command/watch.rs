@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
+use mxgateway_client::contracts::error_code::ErrorCode;
 use mxgateway_client::contracts::v1::ReplayGapReason;
 use mxgateway_client::{ClientError, OpenOptions, Watch, WatchOptions, WatchUpdate};
 use serde_json::json;
 
 use crate::cli::duration;
 use crate::command::Context;
+use crate::command::stream::ended;
 use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::output::Output;
@@ -85,7 +87,12 @@ async fn follow(watch: &mut Watch, view: &mut View, output: &mut Output) -> Resu
             break;
         }
         if view.refused >= view.tags {
-            return Err(Failure::MxAccess("no tag could be advised".to_owned()));
+            let text = "no tag could be advised";
+            return Err(if view.is_denied {
+                Failure::Denied(text.to_owned())
+            } else {
+                Failure::MxAccess(text.to_owned())
+            });
         }
     }
     Ok(Exit::Ok)
@@ -101,6 +108,8 @@ struct View {
     events: u64,
     /// Tags refused in the present session.
     refused: usize,
+    /// One of them because the API key is not for it.
+    is_denied: bool,
     had_session: bool,
 }
 
@@ -114,6 +123,7 @@ impl View {
             wait: arguments.wait,
             events: 0,
             refused: 0,
+            is_denied: false,
             had_session: false,
         }
     }
@@ -155,6 +165,7 @@ impl View {
             WatchUpdate::Session(session) => {
                 self.had_session = true;
                 self.refused = 0;
+                self.is_denied = false;
                 match session.open_reply() {
                     Some(reply) if output.is_json() => {
                         output.line(json::message("session", &[], "OpenSessionReply", reply)?)?;
@@ -164,6 +175,7 @@ impl View {
             }
             WatchUpdate::TagRefused { tag, error } => {
                 self.refused += 1;
+                self.is_denied |= error.code() == Some(ErrorCode::ConstraintDenied);
                 if output.is_json() {
                     let extras = [("tag", json!(&*tag)), ("message", json!(error.to_string()))];
                     output.line(json::object("refused", &extras))?;
@@ -181,12 +193,7 @@ impl View {
             WatchUpdate::Resumed(start) => {
                 output.notice(&format!("resumed after event {}{}", start.after_sequence, lost_text(&start)));
             }
-            WatchUpdate::Ended(end) if output.is_json() => {
-                output.line(json::message("ended", &[], "StreamEnd", &end)?)?;
-            }
-            WatchUpdate::Ended(end) => {
-                output.notice(&Failure::from(ClientError::StreamEnded(Box::new(end))).to_string());
-            }
+            WatchUpdate::Ended(end) => return ended(end, "ended", output),
         }
         Ok(())
     }
@@ -271,6 +278,7 @@ mod tests {
             wait: false,
             events,
             refused: 0,
+            is_denied: false,
             had_session: true,
         };
         assert!(matches!(view(None, 1).at_limit(), Ok(Exit::Ok)));

@@ -19,6 +19,7 @@ use mxgateway_client::contracts::v1::*;
 use mxgateway_client::contracts::v1_server::mx_gateway_server::{MxGateway, MxGatewayServer};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc};
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 pub(crate) const EPOCH: u64 = 7;
@@ -78,6 +79,10 @@ pub(crate) struct State {
     pub(crate) closing: Arc<Notify>,
     /// Answer to OpenSession while not empty, first one first.
     pub(crate) refusals: VecDeque<Status>,
+    /// What each call had as its `authorization`.
+    pub(crate) authorizations: Vec<Option<String>>,
+    /// Answer to every call of a client without this `authorization`.
+    pub(crate) required: Option<(String, Status)>,
     sessions: HashMap<String, Session>,
     opened: u32,
 }
@@ -90,6 +95,16 @@ struct Session {
 }
 
 impl State {
+    fn admit(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
+        self.authorizations.push(authorization.clone());
+        match &self.required {
+            Some((required, refusal)) if authorization.as_ref() != Some(required) => Err(refusal.clone()),
+            Some(_) | None => Ok(request),
+        }
+    }
+
     fn invoke(&mut self, request: InvokeRequest) -> Result<InvokeReply, Status> {
         self.invokes.push(request.clone());
         let session =
@@ -151,20 +166,28 @@ impl Gateway {
     }
 
     pub(crate) fn start_at(address: SocketAddr, script: Script) -> Self {
+        Self::start_with(address, script, Server::builder())
+    }
+
+    pub(crate) fn start_tls(script: Script, tls: ServerTlsConfig) -> Self {
+        let server = Server::builder().tls_config(tls).unwrap();
+        Self::start_with("127.0.0.1:0".parse().unwrap(), script, server)
+    }
+
+    fn start_with(address: SocketAddr, script: Script, mut server: Server) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let service = MxGatewayServer::new(script.clone());
+        let service = MxGatewayServer::with_interceptor(script.clone(), {
+            let script = script.clone();
+            move |request| script.state().admit(request)
+        });
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-            tonic::transport::Server::builder()
-                .add_service(service)
-                .serve_with_incoming(incoming)
-                .await
-                .unwrap();
+            server.add_service(service).serve_with_incoming(incoming).await.unwrap();
         });
         Self { runtime: Some(runtime), address, script }
     }
@@ -295,6 +318,9 @@ impl Session {
             Some(Payload::AddItem(add)) if add.item_definition == "Refused" => {
                 reply.hresult = E_INVALIDARG;
                 reply.diagnostic_text = "refused by the script".into();
+            }
+            Some(Payload::AddItem(add)) if add.item_definition == "Forbidden" => {
+                return Err(ErrorCode::ConstraintDenied.status("not within the key's read_subtrees", &[]));
             }
             Some(Payload::AddItem(add)) => {
                 let item_handle = 1 + i32::try_from(self.items.len()).unwrap();

@@ -8,6 +8,7 @@ mod calls;
 mod commands;
 mod events;
 mod retrying;
+mod secure;
 mod watch;
 
 use std::future::Future;

@@ -46,14 +46,16 @@ async fn next_but(watch: &mut Watch, skipped: &str) -> String {
 #[tokio::test]
 async fn values_come_by_tag_and_a_refused_tag_costs_only_itself() {
     let gateway = Gateway::start(Script::default());
-    let mut watch = watch(&gateway, &["Tank.Level", "Refused", "Pump.Running"]);
+    let mut watch = watch(&gateway, &["Tank.Level", "Refused", "Forbidden", "Pump.Running"]);
     let mut seen = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         seen.push(next(&mut watch).await);
     }
     // Tags are advised side by side, so their first values come in any order.
-    seen[2..].sort();
-    assert_eq!(seen, ["session", "refused Refused", "event of Pump.Running", "event of Tank.Level"]);
+    seen[3..].sort();
+    let refused = ["session", "refused Refused", "refused Forbidden"];
+    assert_eq!(seen[..3], refused);
+    assert_eq!(seen[3..], ["event of Pump.Running", "event of Tank.Level"]);
     within("close", watch.close()).await.unwrap();
     assert_eq!(gateway.script.state().closed.len(), 1);
 }
