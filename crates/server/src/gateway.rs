@@ -21,12 +21,16 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::Config;
 use crate::galaxy_view::GalaxyView;
-use crate::grpc::{Authentication, AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
+use crate::grpc::{AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
 use crate::listener::{self, ListenerLimits};
+use crate::security::{Guards, Security, SecurityError};
 use crate::tls::{self, TlsError};
 
 /// After the sessions are closed, requests have this long to see their end.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long the key store may take for the last entries.
+const GUARDS: Duration = Duration::from_secs(12);
 
 /// Why the gateway did not run, or did not go on running.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,9 @@ pub enum RunError {
     /// The certificate or its key cannot be used.
     #[error("TLS cannot be used (tls.mode)")]
     Tls(#[from] TlsError),
+    /// Keys cannot be verified.
+    #[error("API keys cannot be used")]
+    Security(#[from] SecurityError),
     /// A part that must run as long as the gateway ended.
     #[error("{0} ended although the gateway was not told to stop")]
     PartEnded(&'static str),
@@ -66,8 +73,9 @@ pub async fn run(
     let galaxy = Arc::new(GalaxyView::load(&config)?);
     let supervisor = Supervisor::new(supervisor_config(&config));
     let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
-    let door = Door::new(None);
-    let front_door = AuthenticationLayer::new(Authentication::Disabled, door.clone());
+    let mut security = Security::open(&config).await?;
+    let door = Door::new(security.audit.clone());
+    let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
     let (health, routes) = routes(&config, &sessions, galaxy, door.clone()).await?;
 
     let address = config.server.listen;
@@ -95,6 +103,8 @@ pub async fn run(
         let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
         async move { sessions.sweep_until(stop).await }
     });
+    let stop_guards = CancellationToken::new();
+    let Guards { mut verifying, mut auditing } = security.guard(&stop_guards);
     tracing::info!(%address, backend = config.workers.backend.name(), "Gateway listens");
     ready(address);
 
@@ -102,6 +112,8 @@ pub async fn run(
         () = stop.cancelled() => None,
         _ = &mut serving => Some(RunError::PartEnded("the listener")),
         _ = &mut sweeping => Some(RunError::PartEnded("the lease sweep")),
+        _ = &mut verifying => Some(RunError::PartEnded("the watch over API keys")),
+        _ = &mut auditing => Some(RunError::PartEnded("the writer of the audit trail")),
     };
 
     tracing::info!(sessions = sessions.list().len(), "Gateway stops");
@@ -122,6 +134,13 @@ pub async fn run(
         // Readers that do not read their streams' ends.
         force.cancel();
         let _: Result<(), tokio::task::JoinError> = serving.await;
+    }
+    // Last, so that what happened until now is in the audit trail.
+    stop_guards.cancel();
+    for guard in [verifying, auditing] {
+        if !guard.is_finished() && tokio::time::timeout(GUARDS, guard).await.is_err() {
+            tracing::warn!("Key store did not take the last entries in time");
+        }
     }
     tracing::info!("Gateway stopped");
     failed.map_or(Ok(()), Err)

@@ -18,7 +18,7 @@ mod validate;
 use mxgateway_session::SessionManager;
 use mxgateway_supervisor::Supervisor;
 
-pub(crate) use authentication::{Authentication, AuthenticationLayer};
+pub(crate) use authentication::AuthenticationLayer;
 pub(crate) use door::Door;
 pub(crate) use refusal_layer::RefusalLayer;
 pub(crate) use service::GatewayService;

@@ -3,12 +3,12 @@
 
 #![forbid(unsafe_code)]
 
-mod auth_api;
 pub mod config;
 mod galaxy_view;
 mod gateway;
 mod grpc;
 mod listener;
+pub mod security;
 pub mod tls;
 
 pub use gateway::{RunError, run};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::marker::PhantomData;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use http::uri::PathAndQuery;
@@ -13,12 +14,20 @@ use mxgateway_contracts::v1::{
 };
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use tempfile::TempDir;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Streaming};
+use tonic::{Request, Status, Streaming, codegen};
 
 use crate::codec::{Read, ReadCodec};
 use crate::process::{self, Process};
 
+/// What the benches do.
+const SCOPES: &str = "session:open,session:close,invoke:read,invoke:write,events:read";
+const DATA: &str = "server.data_directory=data";
 const STREAM_EVENTS: &str = "/mxgateway.v1.MxGateway/StreamEvents";
 /// What a client of a fast stream allows to be under way; the same for every server that is measured.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -29,6 +38,34 @@ pub(crate) struct Gateway {
     pub(crate) process: Process,
     address: String,
     folder: TempDir,
+    key: Bearer,
+}
+
+/// Puts an API key on each request.
+#[derive(Clone, Debug)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// Makes a key in the key store of a gateway that is about to start in this folder.
+async fn make_key(folder: &Path) -> anyhow::Result<String> {
+    let output = tokio::process::Command::new(process::beside("mxgateway")?)
+        .args(["apikey", "create", "--name", "bench", "--scopes", SCOPES])
+        .args(["--set", DATA])
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .await
+        .context("cannot start mxgateway apikey create")?;
+    if !output.status.success() {
+        bail!("mxgateway apikey create failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// A connection to `http://ADDRESS`.
@@ -41,17 +78,21 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Channel> {
 }
 
 /// Calls a method that streams, reading its messages with a function.
-pub(crate) async fn stream<Q, T>(
-    channel: Channel,
+pub(crate) async fn stream<S, Q, T>(
+    service: S,
     path: &'static str,
     request: Q,
     read: Read<T>,
 ) -> anyhow::Result<Streaming<T>>
 where
+    S: GrpcService<Body>,
+    S::Error: std::error::Error + Send + Sync + 'static,
+    S::ResponseBody: codegen::Body<Data = codegen::Bytes> + Send + 'static,
+    <S::ResponseBody as codegen::Body>::Error: Into<codegen::StdError> + Send,
     Q: prost::Message + Send + 'static,
     T: Send + Sync + 'static,
 {
-    let mut client = tonic::client::Grpc::new(channel).max_decoding_message_size(64 << 20);
+    let mut client = tonic::client::Grpc::new(service).max_decoding_message_size(64 << 20);
     client.ready().await?;
     let codec = ReadCodec { read, request: PhantomData };
     let path = PathAndQuery::from_static(path);
@@ -74,10 +115,14 @@ impl Gateway {
         );
         fs::write(folder.path().join("mxgateway.toml"), config)?;
         // The folder of the sockets is relative, because the path of a Unix socket must be short.
-        let arguments = ["run", "--listen", "127.0.0.1:0", "--set", "workers.runtime_directory=run"];
+        let key = format!("Bearer {}", make_key(folder.path()).await?);
+        let mut key: MetadataValue<Ascii> = key.parse().context("the key is not ASCII")?;
+        key.set_sensitive(true);
+        let own = ["--set", "workers.runtime_directory=run", "--set", DATA, "--set", "http.listen="];
+        let arguments = ["run", "--listen", "127.0.0.1:0"].into_iter().chain(own);
         let mut process = Process::start(&process::beside("mxgateway")?, arguments, folder.path())?;
         let address = process.says("mxgateway listening on ", folder.path()).await?;
-        Ok(Self { process, address, folder })
+        Ok(Self { process, address, folder, key: Bearer(key) })
     }
 
     pub(crate) async fn connect(&self) -> anyhow::Result<Channel> {
@@ -97,7 +142,8 @@ impl Gateway {
 
     /// A connection that a session can be opened on.
     pub(crate) async fn opener(&self) -> anyhow::Result<Opener> {
-        Ok(Opener(MxGatewayClient::new(self.connect().await?)))
+        let client = MxGatewayClient::with_interceptor(self.connect().await?, self.key.clone());
+        Ok(Opener(client, self.key.clone()))
     }
 
     /// Ends it in order.
@@ -112,22 +158,25 @@ impl Gateway {
 }
 
 /// A connection without a session.
-pub(crate) struct Opener(MxGatewayClient<Channel>);
+pub(crate) struct Opener(KeyedClient, Bearer);
+
+type KeyedClient = MxGatewayClient<InterceptedService<Channel, Bearer>>;
 
 impl Opener {
     /// Opens a session; it is ready then.
     pub(crate) async fn open(self) -> anyhow::Result<Session> {
-        let mut client = self.0;
+        let Self(mut client, key) = self;
         let request = OpenSessionRequest { client_session_name: "bench".to_owned(), ..Default::default() };
         let opened = client.open_session(request).await?.into_inner();
-        Ok(Session { client, id: opened.session_id, epoch: 0, server_handle: 0 })
+        Ok(Session { client, key, id: opened.session_id, epoch: 0, server_handle: 0 })
     }
 }
 
 /// An open session.
 #[derive(Clone)]
 pub(crate) struct Session {
-    client: MxGatewayClient<Channel>,
+    client: KeyedClient,
+    key: Bearer,
     pub(crate) id: String,
     pub(crate) epoch: u64,
     pub(crate) server_handle: i32,
@@ -180,7 +229,8 @@ impl Session {
         read: Read<T>,
     ) -> anyhow::Result<Streaming<T>> {
         let request = StreamEventsRequest { session_id: self.id.clone(), resume, ..Default::default() };
-        let mut items = stream(channel, STREAM_EVENTS, request, read).await?;
+        let mut items =
+            stream(InterceptedService::new(channel, self.key.clone()), STREAM_EVENTS, request, read).await?;
         items.message().await?.context("a stream ended before its first item")?;
         Ok(items)
     }

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod authorization;
 mod baseline;
 mod bulk_subscribe;
 mod codec;
@@ -52,6 +53,8 @@ enum Bench {
     Invoke(Options),
     /// Cached values read per second by 5 clients at once
     ReadBulk(Options),
+    /// Cost of telling who asks and whether it is allowed
+    Authorization(Options),
     /// Time until a session is ready, one at a time and 64 at once
     Open(Options),
     /// Time to subscribe 10,000 tags
@@ -109,6 +112,10 @@ async fn main() -> anyhow::Result<()> {
             let options = options.check()?;
             show(&read_bulk::run(&options).await?, &options);
         }
+        Bench::Authorization(options) => {
+            let options = options.check()?;
+            show(&authorization::run(&options).await?, &options);
+        }
         Bench::Open(options) => {
             let options = options.check()?;
             show(&open::run(&options).await?, &options);
@@ -125,6 +132,7 @@ async fn main() -> anyhow::Result<()> {
             rows.extend(memory::run(&options).await?);
             rows.extend(invoke::run(&options).await?);
             rows.extend(read_bulk::run(&options).await?);
+            rows.extend(authorization::run(&options).await?);
             rows.extend(open::run(&options).await?);
             rows.extend(bulk_subscribe::run(&options).await?);
             show(&rows, &options);

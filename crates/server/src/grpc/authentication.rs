@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use crate::auth_api::{Caller, Refusal, RefusalCause, Verifier};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, header};
 use mxgateway_auth::action::{Action, Rpc};
 use mxgateway_auth::authorize::Resource;
+use mxgateway_auth::verifier::{RefusalAnswer, Verifier};
 use mxgateway_contracts::error_code::ErrorCode;
 use tonic::Status;
 use tonic::body::Body;
@@ -20,25 +20,16 @@ use crate::listener::ConnectionInfo;
 const CORRELATION_HEADER: &str = "x-correlation-id";
 const MAX_CORRELATION_CHARACTERS: usize = 128;
 
-/// How requests get their principal.
-#[derive(Clone, Debug)]
-pub(crate) enum Authentication {
-    /// Everybody may do everything.
-    Disabled,
-    /// By API keys.
-    ApiKey(Verifier),
-}
-
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthenticationLayer {
-    authentication: Authentication,
+    verifier: Verifier,
     door: Door,
 }
 
 impl AuthenticationLayer {
-    pub(crate) fn new(authentication: Authentication, door: Door) -> Self {
-        Self { authentication, door }
+    pub(crate) fn new(verifier: Verifier, door: Door) -> Self {
+        Self { verifier, door }
     }
 
     /// Lets a request in, or says why not.
@@ -52,14 +43,12 @@ impl AuthenticationLayer {
         if rpc == Rpc::Open {
             return Ok(None);
         }
-        let caller = match &self.authentication {
-            Authentication::Disabled => Caller::unrestricted(),
-            Authentication::ApiKey(verifier) => {
-                let authorization =
-                    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-                verifier.verify(authorization, peer).await.map_err(refused)?
-            }
-        };
+        let authorization =
+            headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        let caller = self.verifier.verify(authorization, peer).await.map_err(|refusal| {
+            self.door.refused(&refusal, path, peer);
+            refused(refusal.answer())
+        })?;
         let visitor = Visitor::new(caller, peer, correlation_id(headers));
         // An RPC that nobody has mapped is not for everybody. What its request is about is looked at later.
         if let Rpc::Action(action) = rpc {
@@ -69,30 +58,24 @@ impl AuthenticationLayer {
     }
 }
 
-fn refused(refusal: Refusal) -> Status {
-    match refusal.cause {
-        RefusalCause::TooManyAttempts { retry_after } => ErrorCode::TooManyAttempts.retryable_status(
+fn refused(answer: RefusalAnswer) -> Status {
+    match answer {
+        RefusalAnswer::Unauthenticated => unauthenticated(),
+        RefusalAnswer::ResourceExhausted { retry_after } => ErrorCode::TooManyAttempts.retryable_status(
             "too many failed attempts from this address",
             &[],
             retry_after,
         ),
-        RefusalCause::StoreUnavailable => ErrorCode::KeyStoreUnavailable.retryable_status(
+        RefusalAnswer::Unavailable => ErrorCode::KeyStoreUnavailable.retryable_status(
             "the key store does not answer, so that the key cannot be verified",
             &[],
             super::errors::SOON,
         ),
-        // Which of them is for the audit trail: it would help somebody who tries keys.
-        RefusalCause::Missing
-        | RefusalCause::Malformed
-        | RefusalCause::Unknown
-        | RefusalCause::WrongSecret
-        | RefusalCause::Revoked
-        | RefusalCause::Expired => unauthenticated(),
     }
 }
 
-/// The same words whatever is wrong with the key.
-pub(super) fn unauthenticated() -> Status {
+/// The same words whatever is wrong with the key: which it is would help somebody who tries keys.
+fn unauthenticated() -> Status {
     ErrorCode::Unauthenticated
         .status("a valid API key is needed: authorization: Bearer mxgw_<key id>_<secret>", &[])
 }

@@ -1,19 +1,24 @@
 //! The one door: who asks, whether it is allowed, and what goes into the audit trail.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::auth_api::{AuditTrail, Caller};
 use mxgateway_auth::action::Action;
-use mxgateway_auth::audit::{AuditEntry, Outcome};
+use mxgateway_auth::audit::{AuditEntry, AuditTrail, Outcome};
 use mxgateway_auth::authorize::{Denial, Resource, authorize};
 use mxgateway_auth::principal::Principal;
+use mxgateway_auth::verifier::{Caller, Refusal, RefusalCause};
 use mxgateway_contracts::error_code::ErrorCode;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use super::tag_access::TagDenial;
+
+/// The actor of requests that come without a key that is good.
+const ANONYMOUS: &str = "anonymous";
 
 /// Who asks, and from where; in the extensions of each request that was let in.
 #[derive(Clone, Debug)]
@@ -60,16 +65,66 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Refusals that cost their peer nothing are noted one in this time, with how many there were.
+const NOTED_EVERY: Duration = Duration::from_secs(10);
+
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     audit: Option<AuditTrail>,
+    /// When a cheap refusal was last noted, and how many were not since.
+    unnoted: Arc<Mutex<(Option<Instant>, u64)>>,
 }
 
 impl Door {
     /// Without an audit trail nothing is noted.
     pub(crate) fn new(audit: Option<AuditTrail>) -> Self {
-        Self { audit }
+        Self { audit, unnoted: Arc::default() }
+    }
+
+    /// Notes that somebody was not let in.
+    pub(super) fn refused(&self, refusal: &Refusal, rpc: &str, peer: Option<IpAddr>) {
+        let cause = refusal.cause.name();
+        tracing::debug!(cause, rpc, peer = peer.map(tracing::field::display), "Request refused");
+        let Some(audit) = &self.audit else { return };
+        let suppressed = match refusal.cause {
+            // Whoever sends these by the thousand must not fill the disk.
+            RefusalCause::Missing | RefusalCause::TooManyAttempts { .. } | RefusalCause::StoreUnavailable => {
+                match self.take_turn(Instant::now()) {
+                    Some(suppressed) => suppressed,
+                    None => return,
+                }
+            }
+            // Of these each peer has only so many.
+            RefusalCause::Malformed(_)
+            | RefusalCause::Unknown
+            | RefusalCause::WrongSecret
+            | RefusalCause::Revoked
+            | RefusalCause::Expired => 0,
+        };
+        let mut entry = AuditEntry::new(SystemTime::now(), ANONYMOUS, "authenticate", Outcome::Denied)
+            .target(rpc)
+            .detail("cause", cause);
+        entry.peer = peer.map(|peer| peer.to_string());
+        if let Some(key) = &refusal.key {
+            entry = entry.detail("claimed_key", key.as_str());
+        }
+        if suppressed > 0 {
+            entry = entry.detail("similar_not_noted", suppressed);
+        }
+        audit.record(entry);
+    }
+
+    /// How many were not noted since the last that was; `None` when this one is not either.
+    fn take_turn(&self, now: Instant) -> Option<u64> {
+        let mut unnoted = self.unnoted.lock();
+        let (last, suppressed) = &mut *unnoted;
+        if last.is_some_and(|last| now.saturating_duration_since(last) < NOTED_EVERY) {
+            *suppressed += 1;
+            return None;
+        }
+        *last = Some(now);
+        Some(std::mem::take(suppressed))
     }
 
     /// Whether the visitor may do that. A denial is noted.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use mxgateway_auth::verifier::Verifier;
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
@@ -19,7 +20,7 @@ use tonic_health::server::HealthService;
 
 use super::*;
 use crate::config::{TlsConfig, TlsMode};
-use crate::grpc::{Authentication, Door};
+use crate::grpc::Door;
 use crate::tls::testing::{Authority, Issued};
 
 /// Waits for what must happen.
@@ -31,7 +32,7 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 /// Lets everybody in.
 fn open_door() -> AuthenticationLayer {
-    AuthenticationLayer::new(Authentication::Disabled, Door::new(None))
+    AuthenticationLayer::new(Verifier::disabled(), Door::new(None))
 }
 
 /// A listener with the health service, which notes what the requests come over.

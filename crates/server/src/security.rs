@@ -1,0 +1,96 @@
+//! Key store, verifier and audit trail of a running gateway.
+
+use mxgateway_auth::audit::{AuditTrail, AuditWriter};
+use mxgateway_auth::pepper_file::{self, PepperFileError};
+use mxgateway_auth::store::{AuthStore, StoreError, StoreLocation};
+use mxgateway_auth::verifier::Verifier;
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{AuthMode, Config};
+
+/// The SQLite file in the data directory.
+const SQLITE_FILE: &str = "auth.db";
+
+/// Why nobody can be told from anybody.
+#[derive(Debug, thiserror::Error)]
+pub enum SecurityError {
+    /// The key store.
+    #[error("the key store cannot be used (auth.database_url, server.data_directory)")]
+    Store(#[from] StoreError),
+    /// The pepper.
+    #[error("the pepper cannot be used (auth.pepper_path)")]
+    Pepper(#[from] PepperFileError),
+}
+
+/// Where the configuration wants keys and audit trail to be kept.
+pub fn store_location(config: &Config) -> StoreLocation {
+    match &config.auth.database_url {
+        Some(url) => StoreLocation::Postgres(SecretString::from(url.clone())),
+        None => StoreLocation::Sqlite(config.server.data_directory.join(SQLITE_FILE)),
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Security {
+    /// Tells who asks.
+    pub(crate) verifier: Verifier,
+    /// Takes what is noted; `None` when authentication is off.
+    pub(crate) audit: Option<AuditTrail>,
+    writer: Option<AuditWriter>,
+}
+
+/// The parts of it that run as long as the gateway.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    /// Notices keys that others revoked.
+    pub(crate) verifying: JoinHandle<()>,
+    /// Writes the audit trail.
+    pub(crate) auditing: JoinHandle<()>,
+}
+
+impl Security {
+    /// Opens everything, and makes at the first start what is not there yet.
+    pub(crate) async fn open(config: &Config) -> Result<Self, SecurityError> {
+        if config.auth.mode == AuthMode::Disabled {
+            tracing::warn!(
+                "Authentication is off: everybody who reaches the gateway may do everything (auth.mode)"
+            );
+            return Ok(Self { verifier: Verifier::disabled(), audit: None, writer: None });
+        }
+        let address = config.server.listen;
+        if !address.ip().is_loopback() && config.tls.mode == crate::config::TlsMode::Off {
+            tracing::warn!(%address, "API keys and data cross the network in the clear (tls.mode)");
+        }
+        let store = AuthStore::open(&store_location(config)).await?;
+        let keys = store.list().await?.len();
+        let pepper = pepper_file::read_or_make(&config.auth.pepper_path, keys > 0)?;
+        if keys == 0 {
+            tracing::warn!("There is no API key yet; `mxgateway apikey create` makes one");
+        }
+        let (audit, writer) = AuditTrail::new(store.clone(), config.audit.retention);
+        let verifier = Verifier::start(store, pepper, config.auth.cache).await?;
+        Ok(Self { verifier, audit: Some(audit), writer: Some(writer) })
+    }
+
+    /// Starts what runs in the background.
+    pub(crate) fn guard(&mut self, stop: &CancellationToken) -> Guards {
+        let verifying = tokio::spawn({
+            let (verifier, stop) = (self.verifier.clone(), stop.clone());
+            async move { verifier.run(stop).await }
+        });
+        let writer = self.writer.take();
+        let auditing = tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                match writer {
+                    Some(writer) => writer.run(stop).await,
+                    None => stop.cancelled().await,
+                }
+            }
+        });
+        Guards { verifying, auditing }
+    }
+}
