@@ -38,3 +38,24 @@ impl Interceptor for Credentials {
         Ok(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_goes_along_and_is_not_shown() {
+        let mut credentials = Credentials::new(Some(&"mxgw_me_secret".into())).unwrap();
+        let request = credentials.call(Request::new(())).unwrap();
+        let sent = request.metadata().get(AUTHORIZATION).unwrap();
+        assert_eq!(sent.to_str().unwrap(), "Bearer mxgw_me_secret");
+        let shown = format!("{credentials:?} {:?} {sent:?}", request.metadata());
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn without_a_key_nothing_goes_along() {
+        let request = Credentials::new(None).unwrap().call(Request::new(())).unwrap();
+        assert!(request.metadata().is_empty());
+    }
+}
