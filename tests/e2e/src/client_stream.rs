@@ -1,6 +1,6 @@
 //! An event stream through the project's own client, which comes back by itself; recorded.
 
-use mxgateway_client::{Client, ClientError, ClientOptions, EventOptions, EventStream, StreamUpdate};
+use mxgateway_client::{Client, ClientError, EventOptions, EventStream, StreamUpdate};
 use mxgateway_contracts::v1::{StreamEventsRequest, StreamPosition};
 
 use crate::recording::{Recording, Seen, SeenEvent};
@@ -27,7 +27,7 @@ impl ClientStream {
             filter: options.filter.clone(),
             slow_reader_policy: options.slow_reader.into(),
         };
-        let client = Client::connect(ClientOptions { endpoint, ..ClientOptions::default() });
+        let client = Client::connect(crate::client_options(endpoint));
         let events = client.expect("an endpoint").session(session_id).events(options);
         Self { events, asks, open: false, log: Recording::new(name) }
     }

@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{LIMIT, Proxy, TestSession, program, within};
+use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+
+use crate::credentials::{self, Bearer, KeyedClient};
+use crate::{LIMIT, Proxy, TestSession, api_key, program, within};
 
 /// What a test wants to be different.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +29,7 @@ pub struct GatewayOptions {
 pub struct Gateway {
     child: Child,
     address: String,
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -48,11 +50,12 @@ impl Gateway {
     /// Starts with what the test wants.
     pub async fn start_with(options: GatewayOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("mxgw").tempdir().expect("a temporary folder");
-        Self::start_in(folder, options).await
+        Self::start_in(Folder(folder), options).await
     }
 
-    async fn start_in(folder: TempDir, options: GatewayOptions) -> Self {
+    async fn start_in(folder: Folder, options: GatewayOptions) -> Self {
         fs::write(folder.path().join("mxgateway.toml"), &options.config).expect("a configuration file");
+        credentials::give_key_store(folder.path());
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -61,7 +64,8 @@ impl Gateway {
         let mut child = Command::new(program("mxgateway"))
             .args(["run", "--listen", &format!("127.0.0.1:{}", options.port)])
             // Relative, because the path of a Unix socket must be short.
-            .args(["--set", "workers.runtime_directory=run"])
+            .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
+            .args(["--set", "http.listen="])
             .current_dir(folder.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -112,12 +116,32 @@ impl Gateway {
     }
 
     /// A client on a connection of its own.
-    pub async fn client(&self) -> MxGatewayClient<Channel> {
-        MxGatewayClient::new(self.channel().await)
+    pub async fn client(&self) -> KeyedClient {
+        self.client_with(api_key()).await
+    }
+
+    /// A client with another key, on a connection of its own.
+    pub async fn client_with(&self, key: &str) -> KeyedClient {
+        MxGatewayClient::with_interceptor(self.channel().await, Bearer::new(key))
+    }
+
+    /// Makes a key by `mxgateway apikey create` with these options.
+    pub fn create_key(&self, options: &[&str]) -> String {
+        credentials::create_key(self.folder.path(), options)
+    }
+
+    /// `mxgateway apikey` with these arguments; what it printed.
+    pub fn apikey(&self, arguments: &[&str]) -> Vec<u8> {
+        credentials::apikey(self.folder.path(), arguments)
+    }
+
+    /// `mxgateway audit` with these arguments; what it printed.
+    pub fn audit(&self, arguments: &[&str]) -> Vec<u8> {
+        credentials::mxgateway(self.folder.path(), &[&["audit"], arguments].concat())
     }
 
     /// A client whose streams take only [`NARROW_WINDOW_BYTES`] before they have to be read.
-    pub async fn narrow_client(&self) -> MxGatewayClient<Channel> {
+    pub async fn narrow_client(&self) -> KeyedClient {
         narrow_client(self.endpoint()).await
     }
 
@@ -152,20 +176,38 @@ impl Gateway {
     }
 }
 
+/// Where a gateway lives. What it leaves behind is looked through for secrets before it is removed.
+#[derive(Debug)]
+struct Folder(TempDir);
+
+impl Folder {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            credentials::check_no_secret_below(self.path());
+        }
+    }
+}
+
 /// What a stream of a narrow client takes before it has to be read.
 pub const NARROW_WINDOW_BYTES: u32 = 65_535;
 
 /// A narrow client of what listens at `endpoint`. The connection's window is wide, for the HTTP/2 library
 /// ends a connection on which too many small frames wait to be read, and what it tolerates goes by that
 /// window.
-pub async fn narrow_client(endpoint: String) -> MxGatewayClient<Channel> {
+pub async fn narrow_client(endpoint: String) -> KeyedClient {
     let endpoint = Endpoint::from_shared(endpoint)
         .expect("an endpoint")
         .connect_timeout(LIMIT)
         .initial_stream_window_size(NARROW_WINDOW_BYTES)
         .initial_connection_window_size(16 << 20);
     let channel = within("a connection", endpoint.connect()).await.expect("the gateway takes connections");
-    MxGatewayClient::new(channel)
+    MxGatewayClient::with_interceptor(channel, Bearer::new(api_key()))
 }
 
 fn read_log(folder: &Path) -> String {

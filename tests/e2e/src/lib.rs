@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod client_stream;
+mod credentials;
 mod gateway;
 mod process;
 mod programs;
@@ -14,6 +15,7 @@ mod session;
 mod stream;
 
 pub use client_stream::ClientStream;
+pub use credentials::{ALL_SCOPES, Bearer, KeyedClient, api_key, client_options, secret};
 pub use gateway::{Gateway, GatewayOptions, NARROW_WINDOW_BYTES, narrow_client};
 pub use process::{cpu_ticks, is_alive, resident_bytes, signal};
 pub use programs::{mxgw, program};

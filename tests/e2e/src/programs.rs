@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::api_key;
+
 /// Set by `cargo xtask test`, which has built the programs before.
 const BUILT: &str = "MXGW_TEST_PROGRAMS_BUILT";
 
@@ -34,9 +36,15 @@ fn build() {
     assert!(status.success(), "the programs cannot be built");
 }
 
-/// The command line client, talking to `endpoint`, without anything from this environment.
+/// The command line client, talking to `endpoint` with the key of all gateways here, without anything from this
+/// environment.
 pub fn mxgw(endpoint: &str) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(program("mxgw"));
-    command.env_clear().args(["--endpoint", endpoint]).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .env_clear()
+        .env("MXGW_API_KEY", api_key())
+        .args(["--endpoint", endpoint])
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }

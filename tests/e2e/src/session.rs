@@ -7,25 +7,23 @@ use mxgateway_contracts::v1::{
     InvokeRequest, MxCommandReply, MxValue, OpenSessionReply, OpenSessionRequest, RegisterCommand, Session,
     StreamEventsRequest, StreamPosition, WriteCommand,
 };
-use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use crate::recording::Recording;
-use crate::{TestStream, within};
+use crate::{KeyedClient, TestStream, within};
 
 /// An open session.
 #[derive(Clone, Debug)]
 pub struct TestSession {
     /// The client it was opened with.
-    pub client: MxGatewayClient<Channel>,
+    pub client: KeyedClient,
     /// What the gateway answered.
     pub opened: OpenSessionReply,
 }
 
 impl TestSession {
     /// Opens a session.
-    pub async fn open(mut client: MxGatewayClient<Channel>) -> Self {
+    pub async fn open(mut client: KeyedClient) -> Self {
         let request = OpenSessionRequest { client_session_name: "e2e".to_owned(), ..Default::default() };
         let opened =
             within("a session opens", client.open_session(request)).await.expect("a session").into_inner();
@@ -130,7 +128,7 @@ impl TestSession {
     }
 
     /// The same session through another client.
-    pub fn through(&self, client: MxGatewayClient<Channel>) -> Self {
+    pub fn through(&self, client: KeyedClient) -> Self {
         Self { client, opened: self.opened.clone() }
     }
 

@@ -6,12 +6,10 @@ use mxgateway_contracts::v1::stream_item::Control;
 use mxgateway_contracts::v1::{
     EventFamily, EventGap, MxEvent, StreamEnd, StreamEventsRequest, StreamItem, StreamPosition, StreamStart,
 };
-use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
-use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::recording::{Recording, Seen, SeenEvent};
-use crate::{promises, within};
+use crate::{KeyedClient, promises, within};
 
 /// One thing a stream brought.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,16 +39,13 @@ pub struct TestStream {
 
 impl TestStream {
     /// Begins a stream and reads its first item.
-    pub async fn begin(
-        client: MxGatewayClient<Channel>,
-        request: StreamEventsRequest,
-    ) -> Result<Self, Status> {
+    pub async fn begin(client: KeyedClient, request: StreamEventsRequest) -> Result<Self, Status> {
         Self::record(client, request, Recording::new("stream")).await
     }
 
     /// The same, as the next connection of the client whose log this is.
     pub async fn record(
-        mut client: MxGatewayClient<Channel>,
+        mut client: KeyedClient,
         request: StreamEventsRequest,
         mut log: Recording,
     ) -> Result<Self, Status> {

@@ -1,8 +1,8 @@
 //! Commands that are sent again over connections that break.
 
-use mxgateway_client::{Client, ClientOptions, InvokeOptions, OpenOptions, SessionClient};
+use mxgateway_client::{Client, InvokeOptions, OpenOptions, SessionClient};
 use mxgateway_contracts::v1::MxValue;
-use mxgateway_e2e::{Gateway, Random, until};
+use mxgateway_e2e::{Gateway, Random, client_options, until};
 
 const WRITES: usize = 1000;
 /// An attempt to write may be cut off before, within or after its reply.
@@ -18,7 +18,7 @@ async fn a_write_that_is_repeated_with_its_request_id_is_executed_once() {
     let mut random = Random::from_environment();
     let gateway = Gateway::start_as("[simulator]\nallow_fault_injection = true\n").await;
     let proxy = gateway.proxy().await;
-    let connect = |endpoint| Client::connect(ClientOptions { endpoint, ..ClientOptions::default() }).unwrap();
+    let connect = |endpoint| Client::connect(client_options(endpoint)).unwrap();
     let direct = connect(gateway.endpoint()).open_session(OpenOptions::default()).await.unwrap();
     let server = direct.register("retries").await.unwrap();
     let item = direct.add_item(server, "TestMachine_001.TestInteger").await.unwrap();

@@ -2,7 +2,7 @@
 
 use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::v1::AcknowledgeAlarmRequest;
-use mxgateway_e2e::Gateway;
+use mxgateway_e2e::{Bearer, Gateway, api_key};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -29,11 +29,12 @@ async fn reflection_lists_what_is_served() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut answers = ServerReflectionClient::new(gateway.channel().await)
-        .server_reflection_info(futures_util::stream::iter([request]))
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers =
+        ServerReflectionClient::with_interceptor(gateway.channel().await, Bearer::new(api_key()))
+            .server_reflection_info(futures_util::stream::iter([request]))
+            .await
+            .unwrap()
+            .into_inner();
     let answer = answers.message().await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
     let services: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
