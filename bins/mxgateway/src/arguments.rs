@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mxgateway_server::config::{FileChoice, Override, Sources, Surroundings};
 
+pub(crate) mod apikey;
+pub(crate) mod audit;
+mod text;
+
 /// MxGateway: live plant data from MXAccess, or from a simulator, over gRPC.
 #[derive(Debug, Parser)]
 #[command(
@@ -23,6 +27,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Look at the configuration
     Config(ConfigArguments),
+    /// Create, list, rotate and revoke API keys
+    Apikey(apikey::ApikeyArguments),
+    /// Print the audit trail
+    Audit(audit::AuditArguments),
     /// Print every error code with its meaning, as Markdown
     Errors,
     /// Print a script that completes this command line
@@ -70,12 +78,19 @@ pub(crate) enum ConfigCommand {
 /// Where the configuration comes from besides defaults and environment.
 #[derive(Args, Debug)]
 pub(crate) struct SourceArguments {
-    /// The configuration file [default: mxgateway.toml, when it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingArguments,
     /// Address and port to serve at; the same as --set server.listen=...
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+}
+
+/// The same for commands that serve nothing.
+#[derive(Args, Debug)]
+pub(crate) struct SettingArguments {
+    /// The configuration file [default: mxgateway.toml, when it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Set one key; may be given several times
     #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
@@ -83,11 +98,18 @@ pub(crate) struct SourceArguments {
 
 impl SourceArguments {
     pub(crate) fn sources(&self) -> Sources {
-        let listen = self.listen.iter().map(|value| Override {
+        let mut sources = self.settings.sources();
+        sources.overrides.extend(self.listen.iter().map(|value| Override {
             key: "server.listen".to_owned(),
             value: value.clone(),
             option: "--listen".to_owned(),
-        });
+        }));
+        sources
+    }
+}
+
+impl SettingArguments {
+    pub(crate) fn sources(&self) -> Sources {
         let set = self.set.iter().map(|(key, value)| Override {
             key: key.clone(),
             value: value.clone(),
@@ -96,7 +118,7 @@ impl SourceArguments {
         Sources {
             file: self.config.clone().map_or(FileChoice::WhenPresent, FileChoice::Named),
             surroundings: Surroundings::of_process(),
-            overrides: set.chain(listen).collect(),
+            overrides: set.collect(),
         }
     }
 }

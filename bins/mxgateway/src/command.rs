@@ -1,5 +1,9 @@
 //! The commands, one file each.
 
+pub(crate) mod apikey;
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod errors;
 pub(crate) mod run;
+mod store;
+mod table;

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => command::run::run(&arguments),
         Command::Config(arguments) => command::config::run(&arguments),
+        Command::Apikey(arguments) => command::apikey::run(&arguments),
+        Command::Audit(arguments) => command::audit::run(&arguments),
         Command::Errors => command::errors::run(),
         Command::Completions { shell } => completions(shell),
     };

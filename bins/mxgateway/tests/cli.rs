@@ -29,6 +29,7 @@ fn private() -> (tempfile::TempDir, Vec<String>) {
         "--listen=127.0.0.1:0".to_owned(),
         format!("--set=workers.executable_path={}", worker.display()),
         format!("--set=workers.runtime_directory={}", folder.path().join("run").display()),
+        format!("--set=server.data_directory={}", folder.path().join("data").display()),
     ];
     (folder, options)
 }
@@ -48,7 +49,9 @@ fn listening(options: &[String]) -> (Child, String, impl BufRead + use<>) {
 fn every_problem_of_a_bad_configuration_is_told_and_nothing_starts() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.toml");
-    fs::write(&file, "[server]\nlisten = \"0.0.0.0:1\"\n[sessions]\nmax_sesions = 1\n").unwrap();
+    let content =
+        "[server]\nlisten = \"0.0.0.0:1\"\n[auth]\nmode = \"disabled\"\n[sessions]\nmax_sesions = 1\n";
+    fs::write(&file, content).unwrap();
     for line in [["config", "check"].as_slice(), &["run"]] {
         let Output { status, stdout, stderr } = mxgateway(line)
             .arg("--config")

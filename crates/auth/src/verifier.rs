@@ -31,7 +31,7 @@ const TRIES: u32 = 3;
 pub struct Verifier(Arc<Mode>);
 
 enum Mode {
-    Disabled { never: CancellationToken },
+    Disabled(Caller),
     Keys(Box<Keys>),
 }
 
@@ -126,6 +126,13 @@ impl RefusalCause {
     }
 }
 
+impl Caller {
+    /// Anybody, never ended.
+    pub fn unrestricted() -> Self {
+        Self { principal: Principal::Unrestricted, ended: CancellationToken::new() }
+    }
+}
+
 impl Refusal {
     /// What the client is told.
     pub fn answer(&self) -> RefusalAnswer {
@@ -145,7 +152,7 @@ impl Refusal {
 impl fmt::Debug for Verifier {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Mode::Disabled { .. } => out.write_str("Verifier(disabled)"),
+            Mode::Disabled(_) => out.write_str("Verifier(disabled)"),
             Mode::Keys(keys) => out.debug_tuple("Verifier").field(&keys.store).finish_non_exhaustive(),
         }
     }
@@ -154,7 +161,7 @@ impl fmt::Debug for Verifier {
 impl Verifier {
     /// For a gateway that everybody may use: every caller is [`Principal::Unrestricted`] and never ended.
     pub fn disabled() -> Self {
-        Self(Arc::new(Mode::Disabled { never: CancellationToken::new() }))
+        Self(Arc::new(Mode::Disabled(Caller::unrestricted())))
     }
 
     /// Takes the keys of the store. While the store does not answer, keys that are remembered stay good for
@@ -179,9 +186,7 @@ impl Verifier {
     /// many wrong ones; peers without an address count as one.
     pub async fn verify(&self, authorization: Option<&str>, peer: Option<IpAddr>) -> Result<Caller, Refusal> {
         let keys = match &*self.0 {
-            Mode::Disabled { never } => {
-                return Ok(Caller { principal: Principal::Unrestricted, ended: never.clone() });
-            }
+            Mode::Disabled(caller) => return Ok(caller.clone()),
             Mode::Keys(keys) => keys,
         };
         let Some(authorization) = authorization else {
@@ -202,7 +207,7 @@ impl Verifier {
     /// True unless the store was last asked in vain. For health and metrics.
     pub fn store_answers(&self) -> bool {
         match &*self.0 {
-            Mode::Disabled { .. } => true,
+            Mode::Disabled(_) => true,
             Mode::Keys(keys) => keys.store_answers.load(Ordering::Relaxed),
         }
     }
@@ -211,7 +216,7 @@ impl Verifier {
     /// when their keys expire; notes when keys were used. Until `stop` is cancelled; to be run once.
     pub async fn run(&self, stop: CancellationToken) {
         match &*self.0 {
-            Mode::Disabled { .. } => stop.cancelled().await,
+            Mode::Disabled(_) => stop.cancelled().await,
             Mode::Keys(keys) => background::run(keys, &stop).await,
         }
     }

@@ -234,6 +234,15 @@ impl AuthStore {
         .await
     }
 
+    /// True when there is a key, be it one that ended. Then the pepper must not be another.
+    pub async fn has_keys(&self) -> Result<bool, StoreError> {
+        limited("look for keys", async {
+            let row = sqlx::query("SELECT id FROM api_keys LIMIT 1").fetch_optional(&self.pool).await?;
+            Ok(row.is_some())
+        })
+        .await
+    }
+
     /// Counts the changes of all keys. Anything but a change leaves it as it is.
     pub async fn revision(&self) -> Result<i64, StoreError> {
         limited("read the keys' revision", async {
