@@ -15,4 +15,5 @@ mod services;
 mod shutdown;
 mod slow_readers;
 mod subscribers;
+mod values;
 mod watch;
