@@ -191,13 +191,20 @@ impl Items {
             return Verdict::Wait;
         }
         let present = self.entry(key).filter(|entry| sequence > entry.since);
-        let former = self
+        let mut former = self
             .former
             .get(&key)
             .into_iter()
             .flatten()
             .filter(|former| sequence > former.entry.since && sequence <= former.until)
-            .map(|former| &former.entry);
+            .map(|former| &former.entry)
+            .peekable();
+        // A handle that is taken stays with its item; a free one may go to the item of a command on its way.
+        let is_free = present.is_none() || former.peek().is_some();
+        let may_be_added = |pending: &Pending| pending.change.adds && sequence > pending.since;
+        if is_free && self.pending.values().any(may_be_added) {
+            return Verdict::Wait;
+        }
         // Where one handle's items follow each other closely an event may be of either; both must be allowed.
         let mut known = false;
         for entry in present.into_iter().chain(former) {
@@ -206,12 +213,7 @@ impl Items {
             }
             known = true;
         }
-        let may_be_added = |pending: &Pending| pending.change.adds && sequence > pending.since;
-        match known {
-            true => Verdict::Show,
-            false if self.pending.values().any(may_be_added) => Verdict::Wait,
-            false => Verdict::Hide,
-        }
+        if known { Verdict::Show } else { Verdict::Hide }
     }
 
     fn retire(&mut self, key: ItemKey, entry: Option<Entry>, newest: u64) {

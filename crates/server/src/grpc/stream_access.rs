@@ -31,3 +31,6 @@ pub(super) fn of(visitor: &Visitor, galaxy: &Arc<GalaxyView>) -> Option<Arc<dyn 
         Arc::new(KeyAccess { principal: principal.clone(), galaxy: Arc::clone(galaxy) })
     })
 }
+
+#[cfg(test)]
+mod tests;

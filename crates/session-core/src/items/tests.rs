@@ -138,3 +138,18 @@ fn items_that_are_no_more_take_bounded_memory() {
     items.apply(ItemChange::Added(key(0), added("A.B", 1)), 1);
     assert_eq!(items.former_count, before, "an item without events leaves nothing");
 }
+
+#[test]
+fn a_free_handle_may_have_gone_to_an_item_that_is_being_added() {
+    let mut items = Items::default();
+    items.apply(ItemChange::Added(key(1), added("A.B", 0)), 0);
+    let removing = items.begin(freeing(1), 5);
+    let ticket = items.begin(adding(), 5);
+    items.apply(ItemChange::Removed(key(1)), 9);
+    items.end(removing);
+    assert_eq!(verdict(&items, 1, 5), Verdict::Show);
+    assert_eq!(verdict(&items, 1, 6), Verdict::Wait, "of the removed item, or of the one being added");
+    items.apply(ItemChange::Added(key(1), added("X.B", 5)), 9);
+    items.end(ticket);
+    assert_eq!(verdict(&items, 1, 6), Verdict::Hide);
+}
