@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -33,16 +33,6 @@ pub enum StoreLocation {
     Sqlite(PathBuf),
     /// The URL of a PostgreSQL database, with user and password.
     Postgres(SecretString),
-}
-
-impl StoreLocation {
-    /// Where the configuration says: `auth.database_url`, or SQLite's `auth.db` in `server.data_directory`.
-    pub fn configured(database_url: Option<&str>, data_directory: &Path) -> Self {
-        match database_url {
-            Some(url) => Self::Postgres(url.to_owned().into()),
-            None => Self::Sqlite(data_directory.join("auth.db")),
-        }
-    }
 }
 
 impl fmt::Display for StoreLocation {

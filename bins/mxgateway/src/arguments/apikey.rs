@@ -12,12 +12,12 @@ use super::{SettingArguments, text};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A running gateway takes changes up within a second. Where keys are kept in SQLite, run this as the user that
-the gateway runs as.
+A running gateway takes changes up within a second. Where keys are kept in SQLite,
+run this as the user that the gateway runs as.
 
 Examples:
-  mxgateway apikey create --name \"Line 1 dashboard\" --scopes session:open,session:close,invoke:read,events:read
-  mxgateway apikey create --name Historian --scope events:read --expires-in 90d > historian.key
+  mxgateway apikey create --name Dashboard --scopes session:open,events:read
+  mxgateway apikey create --name Batch --scope invoke:read --expires-in 90d > batch.key
   mxgateway apikey list
   mxgateway apikey revoke 3f2a91c07be4d518")]
 pub(crate) struct ApikeyArguments {
@@ -76,8 +76,6 @@ pub(crate) struct CreateArguments {
     /// The same as a list with commas between
     #[arg(long, value_name = "SCOPE,...")]
     scopes: Option<Scopes>,
-    #[command(flatten)]
-    constraints: ConstraintArguments,
     /// From when on it is not good any more, such as 90d from now [default: never]
     #[arg(long, value_name = "DURATION", value_parser = text::from_now, conflicts_with = "expires_at")]
     expires_in: Option<SystemTime>,
@@ -86,6 +84,9 @@ pub(crate) struct CreateArguments {
     expires_at: Option<SystemTime>,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
+    // The last, because its heading goes for all that follow.
+    #[command(flatten)]
+    constraints: ConstraintArguments,
 }
 
 #[derive(Args, Debug)]
@@ -140,9 +141,10 @@ fn scopes_help() -> String {
     }
     text.push_str(
         "\nExamples:\n  \
-         mxgateway apikey create --name \"Line 1\" --scopes session:open,invoke:read --read-subtree Plant.Line_001\n  \
+         mxgateway apikey create --name \"Line 1\" --scopes session:open,invoke:read \\\n    \
+         --read-subtree Plant.Line_001 --expires-at 2027-01-01T00:00:00Z\n  \
          mxgateway apikey create --name Setpoints --scope session:open --scope invoke:write \\\n    \
-         --write-tag 'Tank_*.Setpoint' --max-write-classification operate --expires-at 2027-01-01T00:00:00Z",
+         --write-tag 'Tank_*.Setpoint' --max-write-classification operate",
     );
     text
 }

@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use anyhow::Context;
-use mxgateway_auth::store::{AuthStore, StoreLocation};
+use mxgateway_auth::store::AuthStore;
 use mxgateway_server::config::Config;
+use mxgateway_server::security::store_location;
 use serde_json::{Value, json};
 
 use crate::arguments::SettingArguments;
@@ -15,8 +16,7 @@ pub(super) fn with_store<T>(
     command: impl AsyncFnOnce(&AuthStore, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let config = Config::load(&settings.sources())?.config;
-    let location =
-        StoreLocation::configured(config.auth.database_url.as_deref(), &config.server.data_directory);
+    let location = store_location(&config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -17,9 +17,9 @@ const NOTE_EVERY: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(keys: &Keys, stop: &CancellationToken) {
-    let forever = async { tokio::join!(look_for_changes(keys), end_at_expiry(keys), note_use(keys)) };
-    stop.run_until_cancelled(forever).await;
-    note(keys).await;
+    let looking = stop.run_until_cancelled(look_for_changes(keys));
+    let ending = stop.run_until_cancelled(end_at_expiry(keys));
+    tokio::join!(looking, ending, note_use(keys, stop));
 }
 
 async fn look_for_changes(keys: &Keys) {
@@ -74,13 +74,14 @@ async fn end_at_expiry(keys: &Keys) {
     }
 }
 
-async fn note_use(keys: &Keys) {
+/// Also at the stop. What is being noted then is noted first.
+async fn note_use(keys: &Keys, stop: &CancellationToken) {
     let mut every = tokio::time::interval(NOTE_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
+    while stop.run_until_cancelled(every.tick()).await.is_some() {
         note(keys).await;
     }
+    note(keys).await;
 }
 
 async fn note(keys: &Keys) {
