@@ -18,13 +18,11 @@ use mxgateway_contracts::value::variant_type::VT_ARRAY;
 use mxgateway_e2e::Random;
 use prost_types::Timestamp;
 
-use chance::{LAST_SECOND_AS_TEXT, TYPES, Type};
+use chance::{LAST_SECOND_AS_TEXT, TYPES, Type, VT_VARIANT};
 use lab::{GOOD, Lab, assert_same, is_same, object};
 
 /// Values written to each attribute; with the lanes, a few hundred for each type as scalars and as arrays.
 const ROUNDS: usize = 40;
-/// VARTYPE of the samples of a buffered array.
-const VT_VARIANT: u32 = 12;
 
 /// How values are written.
 #[derive(Clone, Copy, Debug)]

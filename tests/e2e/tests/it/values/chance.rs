@@ -10,6 +10,9 @@ const EDGES: u64 = 4;
 /// One in this many texts is long.
 const LONG: u64 = 30;
 
+/// VARTYPE of elements that are VARIANTs themselves.
+pub(super) const VT_VARIANT: u32 = 12;
+
 /// A type that attributes have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Type {

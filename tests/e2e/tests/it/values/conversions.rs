@@ -6,13 +6,11 @@ use mxgateway_contracts::value::variant_type::{VT_ARRAY, VT_I2, VT_I8, VT_UI4, V
 use mxgateway_e2e::Random;
 use prost_types::Timestamp;
 
-use super::chance::{self, FIRST_SECOND, LAST_SECOND, LAST_SECOND_AS_TEXT, Type};
+use super::chance::{self, FIRST_SECOND, LAST_SECOND, LAST_SECOND_AS_TEXT, Type, VT_VARIANT};
 use super::lab::{Lab, assert_same, object};
 
 /// Values of each kind that are made by chance.
 const COUNT: usize = 40;
-/// VARTYPE of elements that are VARIANTs themselves.
-const VT_VARIANT: u32 = 12;
 
 // MXAccess's details of a write that came to nothing.
 const WRONG_NUMBER_OF_DIMENSIONS: i32 = 14;

@@ -108,7 +108,7 @@ impl Lab {
                 (EventFamily::OnWriteComplete, Some(outcome)) => {
                     outcome.details.push(event.statuses[0].detail);
                 }
-                (_, None) | (_, Some(_)) => beside(event),
+                (_, _) => beside(event),
             }
         }
         outcomes
