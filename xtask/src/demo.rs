@@ -90,6 +90,7 @@ fn show_demo(
     happenings: &Sender<Happening>,
     received: &Receiver<Happening>,
 ) -> anyhow::Result<()> {
+    gateway::prepare(&programs.gateway, folder)?;
     let (mut gateway, address) = gateway::start(&programs.gateway, folder, happenings, received)?;
     let watched = watch(arguments, programs, &format!("http://{address}"), folder, happenings, received);
     // In every case the gateway is stopped in order, so that it ends its workers.
@@ -131,12 +132,15 @@ fn watch(
     happenings: &Sender<Happening>,
     received: &Receiver<Happening>,
 ) -> anyhow::Result<Watched> {
-    print_line(&introduction(arguments, programs, endpoint, &folder.join(gateway::LOG)))?;
+    let key = folder.join(gateway::KEY);
+    print_line(&introduction(arguments, programs, endpoint, &folder.join(gateway::LOG), &key))?;
     let show = Show::new(&arguments.tags);
     let mut command = Command::new(&programs.client);
     command
         .args(["--endpoint", endpoint, "--color", if show.colours { "always" } else { "never" }, "watch"])
-        .args(&arguments.tags);
+        .args(&arguments.tags)
+        .env_remove("MXGW_API_KEY")
+        .env("MXGW_API_KEY_FILE", &key);
     let mut watch =
         Running::start("mxgw", command, happenings, Happening::WatchLine, || Happening::WatchEnded)?;
 
@@ -242,8 +246,15 @@ fn check_prerequisites() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn introduction(arguments: &Arguments, programs: &Programs, endpoint: &str, log: &Path) -> String {
-    let client = format!("{} --endpoint {endpoint}", relative(&programs.client).display());
+fn introduction(
+    arguments: &Arguments,
+    programs: &Programs,
+    endpoint: &str,
+    log: &Path,
+    key: &Path,
+) -> String {
+    let client = relative(&programs.client);
+    let client = client.display();
     let until = match arguments.time {
         Some(time) => format!("It stops after {}.", humantime::format_duration(time)),
         None => "Ctrl-C stops everything.".to_owned(),
@@ -251,9 +262,11 @@ fn introduction(arguments: &Arguments, programs: &Programs, endpoint: &str, log:
     format!(
         "
 The gateway runs at {endpoint} with the built-in simulator; its log is {}.
+It has an API key for this demo, without which it answers nothing but its health.
 Below is `mxgw watch {}`: values of this machine and of simulated objects.
 {until} To try meanwhile in another terminal:
 
+  export MXGW_ENDPOINT={endpoint} MXGW_API_KEY_FILE={}
   {client} sessions
   {client} watch Tank_001.Level Pump_001.Running
   {client} read Host.Cpu.Count Host.Uptime Line_001.State
@@ -262,6 +275,7 @@ Below is `mxgw watch {}`: values of this machine and of simulated objects.
 ",
         relative(log).display(),
         arguments.tags.join(" "),
+        relative(key).display(),
     )
 }
 

@@ -1,7 +1,8 @@
 //! The demo's gateway: private state, start, stop, and the check that nothing is left.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender};
@@ -27,6 +28,10 @@ const LOG_LINES: usize = 30;
 const SETTINGS: &str = "\
 [server]
 listen = \"127.0.0.1:0\"
+data_directory = \"data\"
+
+[http]
+listen = \"\"
 
 [sessions]
 allow_multiple_event_subscribers = true
@@ -35,6 +40,39 @@ allow_multiple_event_subscribers = true
 runtime_directory = \"run\"
 ";
 
+/// Where the demo's API key is.
+pub(super) const KEY: &str = "demo.key";
+const SCOPES: &str = "session:open,session:close,session:all,invoke:read,invoke:write,invoke:secure,events:read,\
+                      metadata:read,admin";
+
+/// Writes the settings and makes an API key that is good for everything.
+pub(super) fn prepare(program: &Path, folder: &Path) -> anyhow::Result<()> {
+    let config = folder.join(CONFIG);
+    fs::write(&config, SETTINGS).with_context(|| format!("cannot write {}", config.display()))?;
+    let mut command = Command::new(program);
+    command
+        .args(["apikey", "create", "--id", "demo", "--name", "Demo", "--scopes", SCOPES, "--config", CONFIG]);
+    let made = without_settings(command.current_dir(folder)).output().context("cannot start the gateway")?;
+    if !made.status.success() {
+        bail!("no API key could be made: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    let path = folder.join(KEY);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&path).and_then(|mut file| file.write_all(&made.stdout));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Settings of this user's own gateway are not meant for the demo's.
+fn without_settings(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MXGATEWAY_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Starts the gateway in `folder` and waits until it listens; gives back where.
 pub(super) fn start(
     program: &Path,
@@ -42,16 +80,11 @@ pub(super) fn start(
     happenings: &Sender<Happening>,
     received: &Receiver<Happening>,
 ) -> anyhow::Result<(Running, String)> {
-    let config = folder.join(CONFIG);
-    fs::write(&config, SETTINGS).with_context(|| format!("cannot write {}", config.display()))?;
     let log = folder.join(LOG);
     let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
     let mut command = Command::new(program);
     command.args(["run", "--config", CONFIG]).current_dir(folder).stderr(log_file);
-    // Settings of this user's own gateway are not meant for the demo's.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MXGATEWAY_")) {
-        command.env_remove(name);
-    }
+    without_settings(&mut command);
     let mut gateway = Running::start("the gateway", command, happenings, Happening::GatewayLine, || {
         Happening::GatewayEnded
     })?;
