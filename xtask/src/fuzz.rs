@@ -9,7 +9,7 @@ use crate::process;
 use crate::workspace;
 
 /// The targets; `tests/fuzz/README.md` says what each drives.
-pub(crate) const TARGETS: [&str; 2] = ["frame", "event_header"];
+pub(crate) const TARGETS: [&str; 3] = ["frame", "event_header", "credentials"];
 
 /// libFuzzer's instrumentation.
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
