@@ -22,7 +22,10 @@ use tonic_health::server::HealthReporter;
 use crate::config::Config;
 use crate::galaxy_view::GalaxyView;
 use crate::grpc::{AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
+use crate::http::{self, HttpState};
 use crate::listener::{self, ListenerLimits};
+use crate::metrics::{Metrics, Observation};
+use crate::readiness::Readiness;
 use crate::security::{Guards, Security, SecurityError};
 use crate::tls::{self, TlsError};
 
@@ -38,6 +41,14 @@ pub enum RunError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} (server.listen)")]
     Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address for health and metrics cannot be listened on.
+    #[error("cannot listen on {address} (http.listen; empty is no HTTP service)")]
+    ListenHttp {
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -74,17 +85,26 @@ pub async fn run(
     let supervisor = Supervisor::new(supervisor_config(&config));
     let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
     let mut security = Security::open(&config).await?;
-    let door = Door::new(security.audit.clone());
+    let readiness = Readiness::new(config.workers.executable_path.clone(), security.watched());
+    let metrics = Metrics::new({
+        let (sessions, readiness, audit) = (Arc::clone(&sessions), readiness.clone(), security.audit.clone());
+        move || {
+            let audit = audit.as_ref().map(|audit| *audit.health().borrow());
+            Observation::of(&sessions, readiness.checks(), audit)
+        }
+    });
+    let door = Door::new(security.audit.clone(), metrics.clone());
     let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
-    let (health, routes) = routes(&config, &sessions, galaxy, door.clone()).await?;
+    let (health, routes) = routes(&config, &sessions, galaxy, door.clone())?;
 
     let address = config.server.listen;
-    let listening = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
+    let (listener, address) = bind(address).await.map_err(|source| RunError::Listen { address, source })?;
+    let http = match config.http.listen {
+        Some(address) => {
+            Some(bind(address).await.map_err(|source| RunError::ListenHttp { address, source })?)
+        }
+        None => None,
     };
-    let (listener, address) = listening.await.map_err(|source| RunError::Listen { address, source })?;
 
     let stop_listening = CancellationToken::new();
     let force = CancellationToken::new();
@@ -93,7 +113,7 @@ pub async fn run(
     let mut serving = tokio::spawn(listener::serve(
         listener,
         routes,
-        front_door,
+        front_door.clone(),
         limits,
         tls,
         stop_listening.clone(),
@@ -103,8 +123,25 @@ pub async fn run(
         let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
         async move { sessions.sweep_until(stop).await }
     });
+    let http_address = http.as_ref().map(|(_, address)| *address);
+    let stop_readiness = CancellationToken::new();
+    readiness.open(&health).await;
+    let mut reporting = tokio::spawn(readiness.clone().run(health, stop_readiness.clone()));
+    let mut telling = tokio::spawn({
+        let http = http.map(|(listener, _)| listener);
+        let (state, stop) = (HttpState { readiness, metrics, front_door }, stop_listening.clone());
+        async move {
+            match http {
+                Some(listener) => http::serve(listener, state, stop).await,
+                None => stop.cancelled().await,
+            }
+        }
+    });
     let stop_guards = CancellationToken::new();
     let Guards { mut verifying, mut auditing } = security.guard(&stop_guards);
+    if let Some(address) = http_address {
+        tracing::info!(%address, "HTTP listens for health and metrics");
+    }
     tracing::info!(%address, backend = config.workers.backend.name(), "Gateway listens");
     ready(address);
 
@@ -112,13 +149,17 @@ pub async fn run(
         () = stop.cancelled() => None,
         _ = &mut serving => Some(RunError::PartEnded("the listener")),
         _ = &mut sweeping => Some(RunError::PartEnded("the lease sweep")),
+        _ = &mut reporting => Some(RunError::PartEnded("the watch over health")),
+        _ = &mut telling => Some(RunError::PartEnded("the HTTP listener")),
         _ = &mut verifying => Some(RunError::PartEnded("the watch over API keys")),
         _ = &mut auditing => Some(RunError::PartEnded("the writer of the audit trail")),
     };
 
     tracing::info!(sessions = sessions.list().len(), "Gateway stops");
-    health.set_not_serving::<MxGatewayServer<GatewayService>>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    stop_readiness.cancel();
+    if !reporting.is_finished() {
+        let _: Result<(), tokio::task::JoinError> = reporting.await;
+    }
     let limit = config.server.shutdown_timeout;
     let mut closing = std::pin::pin!(sessions.shutdown());
     if tokio::time::timeout(limit, &mut closing).await.is_err() {
@@ -135,6 +176,9 @@ pub async fn run(
         force.cancel();
         let _: Result<(), tokio::task::JoinError> = serving.await;
     }
+    if !telling.is_finished() {
+        let _: Result<(), tokio::task::JoinError> = telling.await;
+    }
     // Last, so that what happened until now is in the audit trail.
     stop_guards.cancel();
     for guard in [verifying, auditing] {
@@ -146,7 +190,13 @@ pub async fn run(
     failed.map_or(Ok(()), Err)
 }
 
-async fn routes(
+async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn routes(
     config: &Config,
     sessions: &Arc<Sessions>,
     galaxy: Arc<GalaxyView>,
@@ -163,7 +213,6 @@ async fn routes(
     let gateway =
         MxGatewayServer::new(service).max_decoding_message_size(largest).max_encoding_message_size(largest);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<MxGatewayServer<GatewayService>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -7,7 +7,10 @@ pub mod config;
 mod galaxy_view;
 mod gateway;
 mod grpc;
+mod http;
 mod listener;
+pub mod metrics;
+mod readiness;
 pub mod security;
 pub mod tls;
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{AuthMode, Config};
+use crate::readiness::KeysAndAudit;
 
 /// The SQLite file in the data directory.
 const SQLITE_FILE: &str = "auth.db";
@@ -73,6 +74,12 @@ impl Security {
         let (audit, writer) = AuditTrail::new(store.clone(), config.audit.retention);
         let verifier = Verifier::start(store, pepper, config.auth.cache).await?;
         Ok(Self { verifier, audit: Some(audit), writer: Some(writer) })
+    }
+
+    /// What readiness looks at; `None` when authentication is off.
+    pub(crate) fn watched(&self) -> Option<KeysAndAudit> {
+        let audit = self.audit.as_ref()?.health();
+        Some(KeysAndAudit { verifier: self.verifier.clone(), audit })
     }
 
     /// Starts what runs in the background.

@@ -39,22 +39,40 @@ impl AuthenticationLayer {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Option<Visitor>, Status> {
-        let rpc = Action::of_rpc(path);
-        if rpc == Rpc::Open {
-            return Ok(None);
+        match Action::of_rpc(path) {
+            Rpc::Open => Ok(None),
+            Rpc::Action(action) => self.enter_as(action, path, headers, peer).await.map(Some),
+            Rpc::Invoke => self.identify(path, headers, peer).await.map(Some),
         }
+    }
+
+    /// Lets in a request that is for this action, or says why not; `path` is for the audit trail.
+    pub(crate) async fn enter_as(
+        &self,
+        action: Action,
+        path: &str,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Visitor, Status> {
+        let visitor = self.identify(path, headers, peer).await?;
+        // An RPC that nobody has mapped is not for everybody. What its request is about is looked at later.
+        self.door.check(&visitor, action, &Resource::Gateway, Subject::default())?;
+        Ok(visitor)
+    }
+
+    async fn identify(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Visitor, Status> {
         let authorization =
             headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
         let caller = self.verifier.verify(authorization, peer).await.map_err(|refusal| {
             self.door.refused(&refusal, path, peer);
             refused(refusal.answer())
         })?;
-        let visitor = Visitor::new(caller, peer, correlation_id(headers));
-        // An RPC that nobody has mapped is not for everybody. What its request is about is looked at later.
-        if let Rpc::Action(action) = rpc {
-            self.door.check(&visitor, action, &Resource::Gateway, Subject::default())?;
-        }
-        Ok(Some(visitor))
+        Ok(Visitor::new(caller, peer, correlation_id(headers)))
     }
 }
 
@@ -121,8 +139,9 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         let layer = self.layer.clone();
         Box::pin(async move {
+            let counted = layer.door.metrics().request(request.uri().path());
             let peer = request.extensions().get::<ConnectionInfo>().map(|connection| connection.peer.ip());
-            match layer.enter(request.uri().path(), request.headers(), peer).await {
+            let answer = match layer.enter(request.uri().path(), request.headers(), peer).await {
                 Ok(visitor) => {
                     // From here on nobody has a use for the key, and nobody can log it.
                     request.headers_mut().remove(header::AUTHORIZATION);
@@ -132,7 +151,11 @@ where
                     inner.call(request).await
                 }
                 Err(status) => Ok(status.into_http()),
+            };
+            if let Ok(response) = &answer {
+                counted.answered(response);
             }
+            answer
         })
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use super::tag_access::TagDenial;
+use crate::metrics::{Metrics, Missing};
 
 /// The actor of requests that come without a key that is good.
 const ANONYMOUS: &str = "anonymous";
@@ -72,19 +73,26 @@ const NOTED_EVERY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     audit: Option<AuditTrail>,
+    metrics: Metrics,
     /// When a cheap refusal was last noted, and how many were not since.
     unnoted: Arc<Mutex<(Option<Instant>, u64)>>,
 }
 
 impl Door {
     /// Without an audit trail nothing is noted.
-    pub(crate) fn new(audit: Option<AuditTrail>) -> Self {
-        Self { audit, unnoted: Arc::default() }
+    pub(crate) fn new(audit: Option<AuditTrail>, metrics: Metrics) -> Self {
+        Self { audit, metrics, unnoted: Arc::default() }
+    }
+
+    /// Where what happens at the door is counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Notes that somebody was not let in.
     pub(super) fn refused(&self, refusal: &Refusal, rpc: &str, peer: Option<IpAddr>) {
         let cause = refusal.cause.name();
+        self.metrics.refused(refusal.cause);
         tracing::debug!(cause, rpc, peer = peer.map(tracing::field::display), "Request refused");
         let Some(audit) = &self.audit else { return };
         let suppressed = match refusal.cause {
@@ -136,7 +144,7 @@ impl Door {
         subject: Subject<'_>,
     ) -> Result<(), Status> {
         authorize(visitor.principal(), action, resource).map_err(|denial| {
-            self.denied(visitor, action, denial.name(), subject, 1);
+            self.denied(visitor, action, denial.into(), subject, 1);
             denied(action, denial, subject.target)
         })
     }
@@ -171,7 +179,7 @@ impl Door {
         count: usize,
     ) {
         let target = first.target();
-        self.denied(visitor, action, first.name(), Subject { target: &target, ..subject }, count);
+        self.denied(visitor, action, first.missing(), Subject { target: &target, ..subject }, count);
     }
 
     /// Notes something that was done.
@@ -188,7 +196,16 @@ impl Door {
         }
     }
 
-    fn denied(&self, visitor: &Visitor, action: Action, missing: &str, subject: Subject<'_>, count: usize) {
+    fn denied(
+        &self,
+        visitor: &Visitor,
+        action: Action,
+        missing: Missing,
+        subject: Subject<'_>,
+        count: usize,
+    ) {
+        self.metrics.denied(missing, count);
+        let missing = missing.name();
         tracing::debug!(
             actor = visitor.principal().actor(),
             action = action.name(),

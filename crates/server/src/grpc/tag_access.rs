@@ -15,6 +15,7 @@ use mxgateway_session_core::event::{EventFamily, ItemKey};
 use mxgateway_session_core::items::Item;
 
 use crate::galaxy_view::GalaxyView;
+use crate::metrics::Missing;
 
 /// Why a tag is out of reach. The text is for the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,16 @@ impl TagDenial {
             Self::Unidentified { .. } => "unidentified tag",
             Self::Everything => "unconstrained key",
             Self::NoItem { .. } => "unknown item",
+        }
+    }
+
+    /// What was missing, for the metrics.
+    pub(crate) fn missing(&self) -> Missing {
+        match self {
+            Self::Denied { denial, .. } => (*denial).into(),
+            Self::Unidentified { .. } => Missing::IdentifiedTag,
+            Self::Everything => Missing::UnconstrainedKey,
+            Self::NoItem { .. } => Missing::KnownItem,
         }
     }
 

@@ -21,6 +21,7 @@ use tonic_health::server::HealthService;
 use super::*;
 use crate::config::{TlsConfig, TlsMode};
 use crate::grpc::Door;
+use crate::metrics::{Metrics, Observation};
 use crate::tls::testing::{Authority, Issued};
 
 /// Waits for what must happen.
@@ -32,7 +33,7 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 /// Lets everybody in.
 fn open_door() -> AuthenticationLayer {
-    AuthenticationLayer::new(Verifier::disabled(), Door::new(None))
+    AuthenticationLayer::new(Verifier::disabled(), Door::new(None, Metrics::new(Observation::default)))
 }
 
 /// A listener with the health service, which notes what the requests come over.
