@@ -1,5 +1,6 @@
 //! The listener: HTTP/2 connections for the gRPC services, with an end that cannot hang.
 
+mod failures;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
+use tower_http::classify::SharedClassifier;
 use tower_http::trace::TraceLayer;
 
 use crate::grpc::{AuthenticationLayer, RefusalLayer};
@@ -120,13 +122,13 @@ impl Service {
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
             .max_send_buf_size(limits.max_stream_send_buffer_bytes);
-        // Requests are logged at level debug, for `logging.filter = "info,tower_http=debug"`.
+        // Requests are logged at level debug, and faults of the gateway as errors, for `logging.filter = "info,tower_http=debug"`.
         let service = ServiceBuilder::new()
             .map_request(move |mut request: http::Request<_>| {
                 request.extensions_mut().insert(info);
                 request
             })
-            .layer(TraceLayer::new_for_grpc())
+            .layer(TraceLayer::new(SharedClassifier::new(failures::classifier())))
             .layer(RefusalLayer)
             .layer(front_door)
             .service(routes);
