@@ -1,6 +1,7 @@
 //! What TLS fails with.
 
 use std::io;
+use std::net::IpAddr;
 
 use rustls::{AlertDescription, CertificateError};
 
@@ -98,9 +99,10 @@ impl TlsProblem {
     }
 }
 
-/// The library writes `DnsName("localhost")`.
-fn bare(name: &str) -> &str {
-    name.split_once('(').map_or(name, |(_, name)| name.trim_end_matches(')').trim_matches('"'))
+/// The library writes `DnsName("localhost")` and `IpAddress(0::1)`.
+fn bare(name: &str) -> String {
+    let name = name.split_once('(').map_or(name, |(_, name)| name.trim_end_matches(')').trim_matches('"'));
+    name.parse::<IpAddr>().map_or_else(|_| name.to_owned(), |address| address.to_string())
 }
 
 #[cfg(test)]
@@ -111,6 +113,7 @@ mod tests {
     fn names_of_certificates_are_bare() {
         assert_eq!(bare("DnsName(\"localhost\")"), "localhost");
         assert_eq!(bare("IpAddress(127.0.0.1)"), "127.0.0.1");
+        assert_eq!(bare("IpAddress(0::1)"), "::1");
         assert_eq!(bare("other"), "other");
     }
 }
