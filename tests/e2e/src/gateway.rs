@@ -1,8 +1,9 @@
 //! A gateway of the test's own.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -104,6 +105,11 @@ impl Gateway {
         read_log(self.folder.path())
     }
 
+    /// Folder of what it keeps.
+    pub fn data_directory(&self) -> PathBuf {
+        self.folder.path().join(credentials::DATA)
+    }
+
     /// Folder of the workers' sockets.
     pub fn runtime_directory(&self) -> PathBuf {
         self.folder.path().join("run")
@@ -112,6 +118,15 @@ impl Gateway {
     /// A connection of its own.
     pub async fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(self.endpoint()).expect("an endpoint").connect_timeout(LIMIT);
+        within("a connection", endpoint.connect()).await.expect("the gateway takes connections")
+    }
+
+    /// A connection from another address of this machine, which the gateway takes for another peer.
+    pub async fn channel_from(&self, address: Ipv4Addr) -> Channel {
+        let endpoint = Endpoint::from_shared(self.endpoint())
+            .expect("an endpoint")
+            .connect_timeout(LIMIT)
+            .local_address(Some(address.into()));
         within("a connection", endpoint.connect()).await.expect("the gateway takes connections")
     }
 
@@ -130,6 +145,11 @@ impl Gateway {
         credentials::create_key(self.folder.path(), options)
     }
 
+    /// Gives a key another secret by `mxgateway apikey rotate`; the new key.
+    pub fn rotate_key(&self, id: &str) -> String {
+        credentials::new_key(self.folder.path(), &["rotate", id])
+    }
+
     /// `mxgateway apikey` with these arguments; what it printed.
     pub fn apikey(&self, arguments: &[&str]) -> Vec<u8> {
         credentials::apikey(self.folder.path(), arguments)
@@ -138,6 +158,11 @@ impl Gateway {
     /// `mxgateway audit` with these arguments; what it printed.
     pub fn audit(&self, arguments: &[&str]) -> Vec<u8> {
         credentials::mxgateway(self.folder.path(), &[&["audit"], arguments].concat())
+    }
+
+    /// `mxgateway` with these arguments, whatever comes of it.
+    pub fn try_mxgateway(&self, arguments: &[&str]) -> Output {
+        credentials::try_mxgateway(self.folder.path(), arguments)
     }
 
     /// A client whose streams take only [`NARROW_WINDOW_BYTES`] before they have to be read.

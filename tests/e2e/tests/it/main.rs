@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::large_futures, reason = "a test fails by panicking, and runs once")]
 
+mod auth;
 mod bad_input;
 mod cli;
 mod configuration;
