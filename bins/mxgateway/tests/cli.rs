@@ -30,6 +30,7 @@ fn private() -> (tempfile::TempDir, Vec<String>) {
         format!("--set=workers.executable_path={}", worker.display()),
         format!("--set=workers.runtime_directory={}", folder.path().join("run").display()),
         format!("--set=server.data_directory={}", folder.path().join("data").display()),
+        "--set=http.listen=".to_owned(),
     ];
     (folder, options)
 }

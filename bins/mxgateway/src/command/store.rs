@@ -34,7 +34,18 @@ pub(super) fn operator() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    format!("operator:{}", user.as_deref().unwrap_or("unknown"))
+    format!("operator:{}", user.unwrap_or_else(user_number))
+}
+
+/// In containers nothing else is known.
+#[cfg(unix)]
+fn user_number() -> String {
+    format!("uid-{}", rustix::process::getuid())
+}
+
+#[cfg(not(unix))]
+fn user_number() -> String {
+    "unknown".to_owned()
 }
 
 /// To the second, in UTC; empty for never.

@@ -126,3 +126,58 @@ fn use_is_told_once_unless_it_could_not_be_noted() {
     remembered.put_back_used(&used);
     assert_eq!(remembered.take_used(), [("a".parse().unwrap(), at(7))]);
 }
+
+/// Look-ups and looks for changes come back in any order after the store went on; whatever the order, once it
+/// stands still no key is remembered that is not the store's.
+#[test]
+fn in_any_order_nothing_stays_that_the_store_does_not_have() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..2_000 {
+        let now = Instant::now();
+        let mut remembered = Remembered::new(0, CACHE, now);
+        let (mut revision, mut store) = (0, HashMap::<String, i64>::new());
+        let (mut looked_up, mut list, mut entries) = (Vec::new(), None, Vec::new());
+        for _ in 0..random.usize(1..40) {
+            let id = ["a", "b"][random.usize(..2)];
+            match random.u8(..6) {
+                0 => {
+                    revision += 1;
+                    store.insert(id.to_owned(), revision);
+                }
+                1 => {
+                    if store.remove(id).is_some() {
+                        revision += 1;
+                    }
+                }
+                2 => looked_up.extend(store.get(id).map(|own| (stored(id, *own, None), revision))),
+                3 if !looked_up.is_empty() => {
+                    let (key, at) = looked_up.swap_remove(random.usize(..looked_up.len()));
+                    entries.extend(remembered.remember(&key, at));
+                }
+                4 if list.is_none() => list = Some((revision, store.clone())),
+                _ => {
+                    if let Some((at, revisions)) = list.take() {
+                        remembered.changed(at, &revisions, now);
+                    }
+                }
+            }
+        }
+        // The look that is under way, then those look-ups, and then one look more.
+        if let Some((at, revisions)) = list.take() {
+            remembered.changed(at, &revisions, now);
+        }
+        for (key, at) in looked_up {
+            entries.extend(remembered.remember(&key, at));
+        }
+        // Nobody asks for the keys of a revision that is known.
+        if remembered.revision() != revision {
+            remembered.changed(revision, &store, now);
+        }
+        for entry in entries {
+            let current = store.get(entry.grant.id.as_str()) == Some(&entry.revision);
+            assert_eq!(entry.ended.is_cancelled(), !current, "seed {seed}: {entry:?} in {store:?}");
+        }
+    }
+}
