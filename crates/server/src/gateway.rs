@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::galaxy_view::GalaxyView;
 use crate::grpc::{AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
 use crate::http::{self, HttpState};
@@ -140,6 +140,9 @@ pub async fn run(
     let stop_guards = CancellationToken::new();
     let Guards { mut verifying, mut auditing } = security.guard(&stop_guards);
     if let Some(address) = http_address {
+        if !address.ip().is_loopback() && config.auth.mode == AuthMode::ApiKey {
+            tracing::warn!(%address, "API keys for the metrics cross the network in the clear (http.listen)");
+        }
         tracing::info!(%address, "HTTP listens for health and metrics");
     }
     tracing::info!(%address, backend = config.workers.backend.name(), "Gateway listens");

@@ -145,12 +145,10 @@ fn router(state: HttpState) -> Router {
         .with_state(state)
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn live() -> Response {
     answer(StatusCode::OK, "text/plain; charset=utf-8", "ok".to_owned())
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn ready(State(state): State<HttpState>) -> Response {
     let checks = state.readiness.checks();
     let status = if checks.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -178,12 +176,10 @@ async fn metrics(
     }
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "NOT_FOUND", "there are /health/live, /health/ready and /metrics")
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn method_not_allowed() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "there are GET and HEAD")
 }

@@ -9,7 +9,8 @@ const INTRODUCTION: &str = "\
 again. Do not edit. -->
 # Health and metrics
 
-`http.listen` ([configuration](configuration.md)) says where the gateway answers over HTTP, in plain text:
+`http.listen` ([configuration](configuration.md)) says where the gateway answers over HTTP. There is no TLS: an
+address that other machines reach belongs into a network where nobody listens in, or behind a proxy with TLS.
 
 | Request | Answer | Needs |
 |---|---|---|

@@ -96,6 +96,8 @@ async fn the_health_service_and_the_checks_agree() {
     assert!(!watched.readiness.checks().ready());
     // A folder is no program.
     fs::create_dir(&worker).unwrap();
+    watched.readiness.look(Check::Good).await;
+    assert_eq!(watched.readiness.checks().worker_program, Check::Failed);
     fs::remove_dir(&worker).unwrap();
     fs::write(&worker, "").unwrap();
     watched.until("the worker is back", |checks| checks.worker_program == Check::Good).await;
