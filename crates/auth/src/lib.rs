@@ -14,7 +14,11 @@ pub mod principal;
 pub mod scope;
 pub mod throttle;
 
+#[cfg(feature = "store")]
 pub mod audit;
+#[cfg(feature = "store")]
 pub mod pepper_file;
+#[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "store")]
 pub mod verifier;

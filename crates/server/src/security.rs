@@ -66,9 +66,9 @@ impl Security {
             tracing::warn!(%address, "API keys and data cross the network in the clear (tls.mode)");
         }
         let store = AuthStore::open(&store_location(config)).await?;
-        let keys = store.list().await?.len();
-        let pepper = pepper_file::read_or_make(&config.auth.pepper_path, keys > 0)?;
-        if keys == 0 {
+        let has_keys = store.has_keys().await?;
+        let pepper = pepper_file::read_or_make(&config.auth.pepper_path, has_keys)?;
+        if !has_keys {
             tracing::warn!("There is no API key yet; `mxgateway apikey create` makes one");
         }
         let (audit, writer) = AuditTrail::new(store.clone(), config.audit.retention);

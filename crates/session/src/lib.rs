@@ -20,7 +20,9 @@ mod worker_port;
 pub use id::{ParseSessionIdError, SessionId};
 pub use manager::{ManagerSettings, OpenError, SessionManager};
 pub use mxgateway_session_core as core;
-pub use session::{Changing, CloseOutcome, InvokeError, ItemCommand, OpenOptions, Session, SessionStatus};
+pub use session::{
+    Changing, CloseOutcome, InvokeError, ItemCommand, OpenOptions, ReadChanges, Session, SessionStatus,
+};
 pub use shared::EventSink;
 pub use subscription::{StreamElement, Subscription};
 pub use worker_port::{

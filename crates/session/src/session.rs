@@ -76,8 +76,11 @@ pub struct Changing<R> {
     /// What events have to wait for until the reply is there.
     pub pending: PendingChange,
     /// Tells from the reply what it did change.
-    pub changes: Box<dyn FnOnce(&R) -> Vec<ItemChange> + Send>,
+    pub changes: ReadChanges<R>,
 }
+
+/// From a reply to what it changed.
+pub type ReadChanges<R> = Box<dyn FnOnce(&R) -> Vec<ItemChange> + Send>;
 
 impl<R> std::fmt::Debug for Changing<R> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

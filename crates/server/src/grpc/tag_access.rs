@@ -169,7 +169,7 @@ pub(crate) struct DeniedRows {
 #[derive(Debug, PartialEq)]
 enum DeniedRow {
     Subscribe(SubscribeResult),
-    Read(ReadResult),
+    Read(Box<ReadResult>),
     Write(BulkWriteResult),
 }
 
@@ -197,7 +197,7 @@ impl DeniedRows {
                 DeniedRow::Read(_) | DeniedRow::Write(_) => None,
             }),
             Some(ReplyPayload::ReadBulk(reply)) => merge(&mut reply.results, self.rows, |row| match row {
-                DeniedRow::Read(row) => Some(row),
+                DeniedRow::Read(row) => Some(*row),
                 DeniedRow::Subscribe(_) | DeniedRow::Write(_) => None,
             }),
             Some(
@@ -279,7 +279,7 @@ pub(crate) fn restrict(
             move |tag, denial| DeniedRow::Subscribe(subscribe_row(server_handle, tag, 0, denial))
         })),
         Payload::ReadBulk(command) => Ok(rows
-            .named(read, &mut command.tag_addresses, |tag, denial| DeniedRow::Read(read_row(tag, denial)))),
+            .named(read, &mut command.tag_addresses, |tag, denial| DeniedRow::Read(Box::new(read_row(tag, denial))))),
         Payload::AdviseItemBulk(command) => {
             let server_handle = command.server_handle;
             Ok(rows.behind(

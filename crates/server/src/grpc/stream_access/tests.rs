@@ -204,10 +204,9 @@ fn run(random: &mut fastrand::Rng, events: u64, pipelined: bool) {
         match random.u8(0..100) {
             0..8 if pipelined || !freeing => {
                 let handle = random.i32(1..=HANDLES);
-                if items.contains_key(&handle) {
+                if items.remove(&handle).is_some() {
                     let frees = Frees::Items(HashSet::from([key(handle)]));
                     let ticket = core.begin_change(PendingChange { adds: false, frees });
-                    items.remove(&handle);
                     let change = Some(ItemChange::Removed(key(handle)));
                     replies.push_back(OnItsWay { ticket, change, frees: true });
                 } else {
