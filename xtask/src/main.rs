@@ -13,6 +13,7 @@ mod docs;
 mod fuzz;
 mod layers;
 mod process;
+mod servers;
 mod sizes;
 mod test;
 mod workspace;

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::build;
 use crate::process;
+use crate::servers;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -26,6 +27,7 @@ struct Count {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
+    let missing = servers::ensure();
     // The end-to-end tests start the programs themselves; cargo alone would not build them.
     build::programs(false)?;
 
@@ -60,8 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if count.passed == 0 {
         bail!("no test ran");
     }
-    if arguments.filter.is_none() {
-        println!("everything was run: unit, document and end-to-end tests; none needs anything installed");
+    if !missing.is_empty() {
+        println!("NOT RUN for want of a program: {}", missing.join(", "));
+    } else if arguments.filter.is_none() {
+        println!("everything was run: unit, document and end-to-end tests");
     }
     Ok(())
 }
