@@ -31,6 +31,19 @@ const RULES: &[Rule] = &[
         why: "the gateway and the worker both read it, and neither brings its runtime along",
     },
     Rule {
+        packages: &["mxgateway-auth"],
+        forbidden: &[
+            "tonic*",
+            "hyper*",
+            "axum*",
+            "mxgateway-session*",
+            "mxgateway-server",
+            "mxgateway-supervisor",
+        ],
+        direct: false,
+        why: "whoever has something to decide asks it, and not the other way round",
+    },
+    Rule {
         packages: &["mxgateway-session"],
         forbidden: &["tonic*", "prost*", "axum*", "sqlx*", "windows*"],
         direct: false,

@@ -7,14 +7,18 @@ use mxgateway_auth::action::Action;
 use mxgateway_auth::authorize::{Access, Denial, Resource, authorize};
 use mxgateway_auth::principal::Principal;
 use mxgateway_auth::scope::Scope;
-use mxgateway_contracts::hresult::E_ACCESSDENIED;
 use mxgateway_contracts::v1::mx_command::Payload;
-use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
-use mxgateway_contracts::v1::{BulkWriteResult, MxCommandReply, ReadResult, SubscribeResult};
 use mxgateway_session_core::event::{EventFamily, ItemKey};
 use mxgateway_session_core::items::Item;
 
+use self::denied_rows::{DeniedRow, read_row, subscribe_row, write_row};
 use crate::galaxy_view::GalaxyView;
+
+pub(crate) use self::denied_rows::DeniedRows;
+
+mod denied_rows;
+#[cfg(test)]
+mod tests;
 use crate::metrics::Missing;
 
 /// Why a tag is out of reach. The text is for the client.
@@ -160,75 +164,6 @@ impl TagRights<'_> {
     }
 }
 
-/// Rows that are not sent, by their position in the command.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct DeniedRows {
-    rows: Vec<(usize, DeniedRow)>,
-}
-
-#[derive(Debug, PartialEq)]
-enum DeniedRow {
-    Subscribe(SubscribeResult),
-    Read(Box<ReadResult>),
-    Write(BulkWriteResult),
-}
-
-impl DeniedRows {
-    /// How many.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Puts the rows where they belong in the reply.
-    pub(crate) fn settle(self, reply: &mut MxCommandReply) {
-        if self.rows.is_empty() {
-            return;
-        }
-        match &mut reply.payload {
-            Some(
-                ReplyPayload::AddItemBulk(reply)
-                | ReplyPayload::AdviseItemBulk(reply)
-                | ReplyPayload::RemoveItemBulk(reply)
-                | ReplyPayload::UnAdviseItemBulk(reply)
-                | ReplyPayload::SubscribeBulk(reply)
-                | ReplyPayload::UnsubscribeBulk(reply),
-            ) => merge(&mut reply.results, self.rows, |row| match row {
-                DeniedRow::Subscribe(row) => Some(row),
-                DeniedRow::Read(_) | DeniedRow::Write(_) => None,
-            }),
-            Some(ReplyPayload::ReadBulk(reply)) => merge(&mut reply.results, self.rows, |row| match row {
-                DeniedRow::Read(row) => Some(*row),
-                DeniedRow::Subscribe(_) | DeniedRow::Write(_) => None,
-            }),
-            Some(
-                ReplyPayload::WriteBulk(reply)
-                | ReplyPayload::Write2Bulk(reply)
-                | ReplyPayload::WriteSecuredBulk(reply)
-                | ReplyPayload::WriteSecured2Bulk(reply),
-            ) => merge(&mut reply.results, self.rows, |row| match row {
-                DeniedRow::Write(row) => Some(row),
-                DeniedRow::Subscribe(_) | DeniedRow::Read(_) => None,
-            }),
-            _ => {}
-        }
-    }
-}
-
-fn merge<R>(answered: &mut Vec<R>, denied: Vec<(usize, DeniedRow)>, row: impl Fn(DeniedRow) -> Option<R>) {
-    let mut all = Vec::with_capacity(answered.len() + denied.len());
-    let mut rest = answered.drain(..);
-    for (position, denied) in denied {
-        while all.len() < position
-            && let Some(row) = rest.next()
-        {
-            all.push(row);
-        }
-        all.extend(row(denied));
-    }
-    all.extend(rest);
-    *answered = all;
-}
-
 /// What is left of a command, and what was denied of it.
 #[derive(Debug, Default)]
 pub(crate) struct Restricted {
@@ -278,8 +213,9 @@ pub(crate) fn restrict(
             let server_handle = command.server_handle;
             move |tag, denial| DeniedRow::Subscribe(subscribe_row(server_handle, tag, 0, denial))
         })),
-        Payload::ReadBulk(command) => Ok(rows
-            .named(read, &mut command.tag_addresses, |tag, denial| DeniedRow::Read(Box::new(read_row(tag, denial))))),
+        Payload::ReadBulk(command) => Ok(rows.named(read, &mut command.tag_addresses, |tag, denial| {
+            DeniedRow::Read(Box::new(read_row(tag, denial)))
+        })),
         Payload::AdviseItemBulk(command) => {
             let server_handle = command.server_handle;
             Ok(rows.behind(
@@ -371,48 +307,14 @@ impl<F: Fn(&[ItemKey]) -> Vec<Option<Item>>> Rows<'_, F> {
 
     fn writes<T>(&self, server_handle: i32, rows: &mut Vec<T>, handle: impl Fn(&T) -> i32) -> Restricted {
         self.behind(Wish::Access(Access::Write), server_handle, rows, handle, |item_handle, denial| {
-            DeniedRow::Write(BulkWriteResult {
-                item_handle,
-                was_successful: false,
-                hresult: E_ACCESSDENIED,
-                error_message: denial.to_string(),
-            })
+            DeniedRow::Write(write_row(item_handle, denial))
         })
     }
 }
 
 impl Restricted {
     fn deny(&mut self, position: usize, row: DeniedRow, denial: TagDenial) {
-        self.rows.rows.push((position, row));
+        self.rows.push(position, row);
         self.first.get_or_insert(denial);
     }
 }
-
-fn subscribe_row(
-    server_handle: i32,
-    tag_address: String,
-    item_handle: i32,
-    denial: &TagDenial,
-) -> SubscribeResult {
-    SubscribeResult {
-        server_handle,
-        tag_address,
-        item_handle,
-        was_successful: false,
-        hresult: E_ACCESSDENIED,
-        error_message: denial.to_string(),
-    }
-}
-
-fn read_row(tag_address: String, denial: &TagDenial) -> ReadResult {
-    ReadResult {
-        tag_address,
-        was_successful: false,
-        hresult: E_ACCESSDENIED,
-        error_message: denial.to_string(),
-        ..ReadResult::default()
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,10 +3,13 @@ use std::sync::Arc;
 use mxgateway_auth::constraints::Constraints;
 use mxgateway_auth::principal::KeyGrant;
 use mxgateway_auth::scope::Scopes;
+use mxgateway_contracts::hresult::E_ACCESSDENIED;
+use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1::{
     AddItemBulkCommand, AddItemCommand, AdviseCommand, AdviseItemBulkCommand, BulkSubscribeReply,
-    BulkWriteReply, DrainEventsCommand, ReadBulkCommand, ReadBulkReply, RegisterCommand,
-    SubscribeBulkCommand, UnAdviseCommand, WriteBulkCommand, WriteCommand, WriteEntry,
+    BulkWriteReply, DrainEventsCommand, MxCommandReply, ReadBulkCommand, ReadBulkReply, ReadResult,
+    RegisterCommand, SubscribeBulkCommand, SubscribeResult, UnAdviseCommand, WriteBulkCommand, WriteCommand,
+    WriteEntry,
 };
 use mxgateway_contracts::{command, v1::MxCommand};
 use mxgateway_session_core::items::AdviseState;
@@ -206,8 +209,7 @@ fn every_bulk_command_has_its_rows_looked_at() {
     ];
     for (mut payload, denied) in cases {
         let restricted = restricted(&tanks, &mut payload).unwrap();
-        let positions: Vec<usize> = restricted.rows.rows.iter().map(|(position, _)| *position).collect();
-        assert_eq!(positions, denied, "{payload:?}");
+        assert_eq!(restricted.rows.positions(), denied, "{payload:?}");
     }
 }
 
