@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod configuration;
 mod crashes;
+mod late_replies;
 mod main_job;
 mod many_sessions;
 mod promises;
