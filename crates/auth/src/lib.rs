@@ -19,6 +19,8 @@ pub mod audit;
 #[cfg(feature = "store")]
 pub mod pepper_file;
 #[cfg(feature = "store")]
+mod private;
+#[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "store")]
 pub mod verifier;

@@ -23,6 +23,8 @@ pub struct GatewayOptions {
     pub config: String,
     /// Port; 0 for a free one.
     pub port: u16,
+    /// Does not log everything, for tests that would take long with it.
+    pub quiet: bool,
 }
 
 /// A running gateway with private state. Dropping it kills it; its workers then end by themselves.
@@ -38,14 +40,14 @@ impl Gateway {
     pub async fn start() -> Self {
         Self::start_with(GatewayOptions {
             config: "[sessions]\nallow_multiple_event_subscribers = true\n".to_owned(),
-            port: 0,
+            ..GatewayOptions::default()
         })
         .await
     }
 
     /// Starts with these lines of mxgateway.toml.
     pub async fn start_as(config: &str) -> Self {
-        Self::start_with(GatewayOptions { config: config.to_owned(), port: 0 }).await
+        Self::start_with(GatewayOptions { config: config.to_owned(), ..GatewayOptions::default() }).await
     }
 
     /// Starts with what the test wants.
@@ -67,6 +69,8 @@ impl Gateway {
             // Relative, because the path of a Unix socket must be short.
             .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
             .args(["--set", "http.listen="])
+            // What is logged at the highest level is looked through for secrets when the gateway is dropped.
+            .args(["--set", if options.quiet { "logging.filter=info" } else { "logging.filter=trace" }])
             .current_dir(folder.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -197,7 +201,7 @@ impl Gateway {
         let config =
             fs::read_to_string(self.folder.path().join("mxgateway.toml")).expect("its configuration");
         let port = self.port();
-        Self::start_in(self.folder, GatewayOptions { config, port }).await
+        Self::start_in(self.folder, GatewayOptions { config, port, quiet: false }).await
     }
 }
 

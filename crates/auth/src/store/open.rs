@@ -1,6 +1,6 @@
 //! Opening: files, connections, tables.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{AnyPool, ConnectOptions, Connection};
 
 use super::{OPERATION_LIMIT, StoreError, StoreLocation};
+use crate::private::private_folder;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -87,14 +88,6 @@ fn make_and_lock(path: &Path) -> Result<File, StoreError> {
     // SQLite would make it readable for others. Those that it makes beside take its mode over.
     private_file(path).map_err(failed(path))?;
     Ok(lock)
-}
-
-fn private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn private_file(path: &Path) -> io::Result<File> {

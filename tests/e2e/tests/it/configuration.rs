@@ -21,6 +21,8 @@ fn every_problem_is_listed_at_once_with_its_key() {
     let config = "
         [server]
         listen = \"0.0.0.0:5120\"
+        [auth]
+        mode = \"disabled\"
         [sessions]
         max_sessions = 0
         max_sesions = 3

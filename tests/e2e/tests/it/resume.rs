@@ -7,7 +7,8 @@ use mxgateway_e2e::{Gateway, GatewayOptions, TestSession};
 async fn quiet_session(events: u64) -> (Gateway, TestSession, Vec<MxEvent>) {
     let config =
         "[sessions]\nallow_multiple_event_subscribers = true\n[events]\nreplay_buffer_capacity = 16\n";
-    let gateway = Gateway::start_with(GatewayOptions { config: config.to_owned(), port: 0 }).await;
+    let gateway =
+        Gateway::start_with(GatewayOptions { config: config.to_owned(), ..GatewayOptions::default() }).await;
     let session = gateway.session().await;
     let mut stream = session.stream().await;
     let (server, items) = session.advise_tags(&["TestMachine_001.TestInteger"]).await;

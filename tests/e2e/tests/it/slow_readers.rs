@@ -10,7 +10,7 @@ fn options(multiple: bool) -> GatewayOptions {
          [events]\nqueue_capacity = 200\n\
          [protocol]\nmax_stream_send_buffer_bytes = 16384\n"
     );
-    GatewayOptions { config, port: 0 }
+    GatewayOptions { config, ..GatewayOptions::default() }
 }
 
 async fn subscribers(session: &TestSession) -> usize {

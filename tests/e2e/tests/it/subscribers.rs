@@ -33,7 +33,8 @@ async fn in_single_mode_a_second_subscriber_is_refused_until_the_first_is_gone()
 async fn subscribers_are_limited() {
     let config =
         "[sessions]\nallow_multiple_event_subscribers = true\nmax_event_subscribers_per_session = 2\n";
-    let gateway = Gateway::start_with(GatewayOptions { config: config.to_owned(), port: 0 }).await;
+    let gateway =
+        Gateway::start_with(GatewayOptions { config: config.to_owned(), ..GatewayOptions::default() }).await;
     let session = gateway.session().await;
     let _streams = (session.stream().await, session.stream().await);
     let refused = session.try_stream(None).await.unwrap_err();
