@@ -11,6 +11,7 @@ mod connection;
 mod exit;
 mod guardian;
 mod heartbeat;
+mod identity;
 mod launcher;
 mod pending;
 mod port;
@@ -19,5 +20,6 @@ mod start;
 
 pub use config::SupervisorConfig;
 pub use connection::event_family;
+pub use identity::ProcessIdentity;
 pub use launcher::Supervisor;
 pub use port::{Worker, WorkerReply};
