@@ -1,10 +1,17 @@
 //! Authorization, with the real programs: who gets in, who may do what, and what is noted of it.
 
+mod audit;
+mod constrained_streams;
+mod constraints;
 mod keys;
+mod logs;
 mod owners;
+mod postgres;
+mod racing_writes;
 mod revocation;
 mod scopes;
 mod throttle;
+mod tls;
 
 use mxgateway_contracts::command;
 use mxgateway_contracts::error_code::ErrorCode;

@@ -17,12 +17,13 @@ fn told(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
 }
 
-/// The key with another secret of the same length.
+/// The key with another secret that is one by its form: its last character stands for fewer bits.
 pub(super) fn with_wrong_secret(key: &str) -> String {
     let (front, secret) = key.split_at(key.len() - 43);
-    let turned: String = secret.chars().rev().collect();
-    assert_ne!(turned, secret);
-    format!("{front}{turned}")
+    let (most, last) = secret.split_at(42);
+    let turned: String = most.chars().rev().collect();
+    assert_ne!(turned, most);
+    format!("{front}{turned}{last}")
 }
 
 #[tokio::test]
