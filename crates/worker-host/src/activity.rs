@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::tickets::Ticket;
+
 /// How long the apartment may be silent between commands; it comes round its loop about once a second.
 const IDLE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -15,7 +17,7 @@ pub(crate) struct Activity {
     /// When it last came round its loop, or began or ended a call.
     pub(crate) last: Instant,
     /// The call it works on.
-    pub(crate) call: Option<u64>,
+    pub(crate) call: Option<Ticket>,
 }
 
 impl Activity {
@@ -28,7 +30,7 @@ impl Activity {
     }
 }
 
-/// Shared between the apartment, which writes, and the connection, which reads.
+/// Shared between the apartment, which writes, and the worker's loop, which reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Pulse(Arc<Mutex<Activity>>);
 
@@ -38,7 +40,7 @@ impl Pulse {
     }
 
     /// The apartment came round, working on this call.
-    pub(crate) fn beat(&self, call: Option<u64>) {
+    pub(crate) fn beat(&self, call: Option<Ticket>) {
         *self.0.lock() = Activity { last: Instant::now(), call };
     }
 
@@ -55,7 +57,7 @@ mod tests {
     fn a_slow_call_is_tolerated_up_to_the_ceiling_and_silence_only_to_the_idle_limit() {
         let last = Instant::now();
         let idle = Activity { last, call: None };
-        let busy = Activity { last, call: Some(7) };
+        let busy = Activity { last, call: Some(Ticket::of(7)) };
         let ceiling = Duration::from_secs(75);
         let after = |seconds| last + Duration::from_secs(seconds);
         assert!(!idle.is_hung(after(15), ceiling));

@@ -12,6 +12,7 @@ use crate::commands::{self, Answer, Calls};
 use crate::inbox::{Inbox, Next};
 use crate::mxaccess::{BackendError, Identity, MxAccess};
 use crate::tap::Tap;
+use crate::tickets::Ticket;
 
 /// Name of the thread.
 const THREAD_NAME: &str = "mxgateway-apartment";
@@ -23,12 +24,12 @@ const COMMANDS_PER_PUMP: usize = 32;
 /// Makes the backend, on the apartment thread.
 pub type BackendFactory = Box<dyn FnOnce() -> Result<Box<dyn MxAccess>, BackendError> + Send>;
 
-/// What the apartment tells the connection, in this order: Ready, any number of answers, Ended. Without
+/// What the apartment tells the worker, in this order: Ready, any number of answers, Ended. Without
 /// Ready, Ended is the only one.
 #[derive(Debug)]
 pub(crate) enum Report {
     Ready(Identity),
-    Answer { call_id: u64, answer: Box<Answer> },
+    Answer { ticket: Ticket, answer: Box<Answer> },
     Ended(End),
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn start(
         // What the panic says may hold a value, so it goes no further.
         let end = ended.unwrap_or(End::Panicked);
         // From here on, commands are refused instead of waiting for ever; those that wait are reported
-        // by the connection when it learns of the end.
+        // by the worker when it learns of the end.
         drop(stop_inbox.stop());
         tell(&reports, Report::Ended(end));
     };
@@ -90,15 +91,15 @@ fn run(
                     return End::Stopped;
                 }
                 Next::Job(job) => {
-                    pulse.beat(Some(job.call_id));
+                    pulse.beat(Some(job.ticket));
                     let go_on = || {
-                        pulse.beat(Some(job.call_id));
+                        pulse.beat(Some(job.ticket));
                         !inbox.is_stopping()
                     };
                     let mut calls = Calls { backend: backend.as_mut(), book: &mut book, tap, go_on: &go_on };
                     let answer = commands::execute(&mut calls, *job.command);
                     pulse.beat(None);
-                    tell(reports, Report::Answer { call_id: job.call_id, answer: Box::new(answer) });
+                    tell(reports, Report::Answer { ticket: job.ticket, answer: Box::new(answer) });
                 }
             }
         }

@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) hung_ceiling: Duration,
+    /// How long to live on without a gateway; `None` for not at all.
+    pub(crate) orphan_lifetime: Option<Duration>,
 }
 
 /// Reads the bootstrap frame. Takes as long as the other end does.
@@ -88,6 +90,14 @@ impl Settings {
         let connect_timeout = duration("connect_timeout", bootstrap.connect_timeout, DEFAULT_CONNECT_TIMEOUT);
         let hung_ceiling =
             duration("hung_apartment_ceiling", bootstrap.hung_apartment_ceiling, DEFAULT_HUNG_CEILING);
+        let orphan_lifetime = match bootstrap.max_orphan_lifetime.as_ref().map(time::duration) {
+            None => None,
+            Some(Some(lifetime)) => Some(lifetime).filter(|lifetime| !lifetime.is_zero()),
+            Some(None) => {
+                problems.push("max_orphan_lifetime must not be negative".to_owned());
+                None
+            }
+        };
         let (Some(endpoint), Some(secret), true) = (endpoint, secret, problems.is_empty()) else {
             return Err(BootstrapError::Invalid(problems));
         };
@@ -104,6 +114,7 @@ impl Settings {
             heartbeat,
             connect_timeout,
             hung_ceiling,
+            orphan_lifetime,
         })
     }
 }
@@ -137,7 +148,17 @@ mod tests {
         let settings = Settings::check(valid()).unwrap();
         assert_eq!(settings.journal, JournalLimits { events: 16_384, bytes: 64 * 1024 * 1024 });
         assert_eq!(settings.hung_ceiling, Duration::from_secs(75));
+        assert_eq!(settings.orphan_lifetime, None);
         assert!(!format!("{settings:?}").contains("[1, 1"), "the secret shows");
+    }
+
+    #[test]
+    fn no_lifetime_without_a_gateway_is_the_same_as_one_of_zero() {
+        for (seconds, lifetime) in [(0, None), (60, Some(Duration::from_secs(60)))] {
+            let max_orphan_lifetime = Some(prost_types::Duration { seconds, nanos: 0 });
+            let settings = Settings::check(Bootstrap { max_orphan_lifetime, ..valid() }).unwrap();
+            assert_eq!(settings.orphan_lifetime, lifetime);
+        }
     }
 
     #[test]
@@ -146,11 +167,19 @@ mod tests {
         let bootstrap = Bootstrap {
             max_frame_bytes: 10,
             heartbeat_interval: negative,
+            max_orphan_lifetime: negative,
             secret: vec![1; 3],
             ..Bootstrap::default()
         };
         let text = Settings::check(bootstrap).unwrap_err().to_string();
-        for name in ["session_id", "endpoint", "secret", "max_frame_bytes", "heartbeat_interval"] {
+        for name in [
+            "session_id",
+            "endpoint",
+            "secret",
+            "max_frame_bytes",
+            "heartbeat_interval",
+            "max_orphan_lifetime",
+        ] {
             assert!(text.contains(name), "{name} is not in {text}");
         }
     }

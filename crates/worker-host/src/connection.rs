@@ -1,33 +1,28 @@
-//! Serving the gateway: one loop that owns both directions of the connection. Commands go to the
-//! apartment, answers and events come back, in as few writes as the connection allows.
+//! Serving a gateway: one loop that owns both directions of the connection. Commands go to the apartment,
+//! answers and events come back, in as few writes as the connection allows.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use mxgateway_contracts::v1::mx_command::Payload;
+use mxgateway_contracts::hresult;
 use mxgateway_contracts::worker_v1::{
-    Command, CommandRefusalCode, EventBatch, EventLoss, WorkerFault, WorkerFaultCode, envelope::Body,
+    CommandRefusal, CommandRefusalCode, EventBatch, EventLoss, WorkerFault, WorkerFaultCode, envelope::Body,
 };
-use mxgateway_contracts::{hresult, time};
 use mxgateway_session_core::ring::ReadBudget;
+use mxgateway_worker_ipc::exit::ExitReason;
 use mxgateway_worker_ipc::frame::FrameError;
 use mxgateway_worker_ipc::link::{LinkError, Received, body_name};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
 
-use crate::activity::Pulse;
 use crate::apartment::{End, Report};
 use crate::commands::{self, Answer, refusal};
-use crate::inbox::{Inbox, Job};
-use crate::journal::{Journal, Outgoing};
-use crate::mxaccess::Identity;
-use crate::requests::{Begin, Requests};
-use crate::worker::{Reader, Writer};
-use mxgateway_worker_ipc::exit::ExitReason;
+use crate::introduction::{Link, Reader, Writer};
+use crate::journal::Outgoing;
+use crate::service::{Apartment, Worker};
+use crate::tickets::{OpenCalls, Ticket};
 
 mod control;
 mod heartbeat;
+mod incoming;
 mod leaving;
 
 pub(crate) use leaving::tell_fault;
@@ -40,39 +35,20 @@ const BATCH: ReadBudget = ReadBudget { events: 512, bytes: 64 * 1024 };
 const HIGH_WATER_BYTES: usize = 256 * 1024;
 /// Commands whose answer is not written yet; with more, no more are read.
 const MAX_PENDING: usize = 1024;
+/// How long what a gateway said before it was lost may take to read; it is here already.
+const REMAINS_LIMIT: Duration = Duration::from_millis(500);
 
-/// What the connection serves.
-pub(crate) struct Worker {
-    pub(crate) identity: Identity,
-    pub(crate) epoch: u64,
-    pub(crate) protocol_version: u32,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) pulse: Pulse,
-    pub(crate) requests: Requests,
-    pub(crate) heartbeat: Duration,
-    pub(crate) hung_ceiling: Duration,
-    pub(crate) max_frame_bytes: u32,
-}
-
-struct Connection {
-    worker: Worker,
+/// What belongs to one connection and ends with it.
+struct Connection<'a, 'b> {
+    worker: &'a mut Worker<'b>,
     reader: Reader,
     writer: Writer,
-    reports: UnboundedReceiver<Report>,
+    protocol_version: u32,
     heartbeat: Interval,
-    /// Calls that the apartment has, or will get.
-    pending: BTreeSet<u64>,
-    apartment: Apartment,
+    calls: OpenCalls,
     stopping: Option<Stopping>,
+    /// Whether this gateway was told that the apartment hangs.
     hung: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Apartment {
-    Running,
-    Stopped,
-    Gone,
 }
 
 #[derive(Clone, Copy)]
@@ -90,38 +66,35 @@ enum Leave {
     Abandon(ExitReason),
     /// The gateway said something it must not say.
     Violation(String),
+    /// The gateway is gone, without a word.
+    Lost,
+}
+
+/// How serving a gateway ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// And the worker with it.
+    Ended(ExitReason),
+    /// The gateway is lost; the apartment goes on.
+    Lost,
 }
 
 /// Serves until a shutdown, or until the connection ends.
-pub(crate) async fn serve(
-    worker: Worker,
-    mut reader: Reader,
-    writer: Writer,
-    reports: UnboundedReceiver<Report>,
-) -> ExitReason {
-    let started = match reader.read().await {
-        Ok(Some(Received { body: Body::StartEvents(start), .. })) => {
-            worker.journal.start(start.after_sequence).map_err(|error| Leave::Violation(error.to_string()))
-        }
-        Ok(Some(Received { body, .. })) => {
-            Err(Leave::Violation(format!("{} came where StartEvents follows", body_name(&body))))
-        }
-        other => Err(Leave::Abandon(interrupted(other))),
-    };
-    let mut heartbeat = interval(worker.heartbeat);
+pub(crate) async fn serve(worker: &mut Worker<'_>, link: Link) -> Served {
+    let mut heartbeat = interval(worker.about.settings.heartbeat);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Link { reader, writer, version } = link;
     let mut connection = Connection {
         worker,
         reader,
         writer,
-        reports,
+        protocol_version: version,
         heartbeat,
-        pending: BTreeSet::new(),
-        apartment: Apartment::Running,
+        calls: OpenCalls::default(),
         stopping: None,
         hung: false,
     };
-    let leave = match started {
+    let leave = match connection.greet() {
         Ok(()) => connection.run().await,
         Err(leave) => leave,
     };
@@ -139,7 +112,8 @@ pub(crate) fn interrupted(received: Result<Option<Received>, LinkError>) -> Exit
             tracing::error!(frame = body_name(&received.body), "Gateway sent a frame out of turn");
             ExitReason::ProtocolViolation
         }
-        Err(error) => lost(&error),
+        Err(error) if lost(&error) => ExitReason::GatewayLost,
+        Err(_) => ExitReason::ProtocolViolation,
     }
 }
 
@@ -148,22 +122,40 @@ pub(crate) fn apartment_gone() -> WorkerFault {
     fault(WorkerFaultCode::ApartmentGone, "the backend panicked; the worker's log says where")
 }
 
-fn lost(error: &LinkError) -> ExitReason {
-    tracing::warn!(error = error as &dyn std::error::Error, "Connection to the gateway failed");
+/// True when the connection is lost, and not of use because the gateway broke the protocol.
+pub(crate) fn is_lost(error: &LinkError) -> bool {
     match error {
-        LinkError::Frame(FrameError::Io(_) | FrameError::Truncated(_)) => ExitReason::GatewayLost,
+        LinkError::Frame(FrameError::Io(_) | FrameError::Truncated(_)) => true,
         LinkError::Frame(FrameError::Empty | FrameError::TooLarge { .. } | FrameError::Malformed(_))
         | LinkError::SessionMismatch { .. }
         | LinkError::OutOfOrder { .. }
-        | LinkError::NoBody(_) => ExitReason::ProtocolViolation,
+        | LinkError::NoBody(_) => false,
     }
 }
 
-fn fault(code: WorkerFaultCode, message: impl Into<String>) -> WorkerFault {
+/// The same, logged.
+fn lost(error: &LinkError) -> bool {
+    tracing::warn!(error = error as &dyn std::error::Error, "Connection to the gateway failed");
+    is_lost(error)
+}
+
+fn failed(error: &LinkError) -> Leave {
+    if lost(error) { Leave::Lost } else { Leave::Abandon(ExitReason::ProtocolViolation) }
+}
+
+pub(crate) fn fault(code: WorkerFaultCode, message: impl Into<String>) -> WorkerFault {
     WorkerFault { code: code.into(), hresult: 0, message: message.into() }
 }
 
-impl Connection {
+impl Connection<'_, '_> {
+    /// Tells what the gateway could not learn before it was there.
+    fn greet(&mut self) -> Result<(), Leave> {
+        match self.worker.apartment {
+            Apartment::Running | Apartment::Stopped => Ok(()),
+            Apartment::Gone => self.queue(0, Body::Fault(apartment_gone())),
+        }
+    }
+
     async fn run(&mut self) -> Leave {
         loop {
             if let Err(leave) = self.queue_events() {
@@ -171,20 +163,26 @@ impl Connection {
             }
             let waiting = self.writer.queued_bytes();
             let has_room = waiting < HIGH_WATER_BYTES;
-            let may_read = has_room && self.pending.len() < MAX_PENDING;
+            let may_read = has_room && self.calls.len() < MAX_PENDING;
             let deadline = self.stopping.map(|stopping| stopping.deadline);
             let result = tokio::select! {
                 received = self.reader.read(), if may_read => match received {
                     Ok(Some(received)) => self.receive(received),
                     // A gateway that asked for the end need not wait for it.
                     Ok(None) if self.stopping.is_some() => Err(Leave::Abandon(ExitReason::Success)),
-                    other => Err(Leave::Abandon(interrupted(other))),
+                    Ok(None) => {
+                        tracing::warn!("Gateway closed the connection");
+                        Err(Leave::Lost)
+                    }
+                    Err(error) => Err(failed(&error)),
                 },
-                Some(report) = self.reports.recv() => self.report(report),
-                () = self.worker.journal.pushed(), if has_room => Ok(()),
+                Some(report) = self.worker.reports.recv() => self.report(report),
+                () = self.worker.about.journal.pushed(), if has_room => Ok(()),
                 _ = self.heartbeat.tick() => self.beat(),
-                flushed = self.writer.flush(), if waiting > 0 => {
-                    flushed.map_err(|error| Leave::Abandon(lost(&error)))
+                flushed = self.writer.flush(), if waiting > 0 => flushed.map_err(|error| failed(&error)),
+                () = self.worker.termination.asked() => {
+                    tracing::info!("Worker was asked to end by a signal");
+                    self.stop(0, DEFAULT_GRACE)
                 }
                 () = sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {
                     tracing::error!("Apartment did not end within the grace of the shutdown");
@@ -200,7 +198,7 @@ impl Connection {
     /// Moves events from the journal to the frames that wait, up to the high-water mark.
     fn queue_events(&mut self) -> Result<(), Leave> {
         while self.writer.queued_bytes() < HIGH_WATER_BYTES {
-            let body = match self.worker.journal.take(BATCH) {
+            let body = match self.worker.about.journal.take(BATCH) {
                 Outgoing::Nothing => return Ok(()),
                 Outgoing::Loss { from, to } => {
                     tracing::warn!(from, to, "Journal let events go before the gateway took them");
@@ -211,10 +209,10 @@ impl Connection {
                     match self.writer.queue(0, Body::EventBatch(EventBatch { events })) {
                         Err(LinkError::Frame(FrameError::TooLarge { length, limit })) if is_single => {
                             tracing::warn!(sequence = first, length, limit, "Event is too large for a frame");
-                            self.worker.journal.count_unsendable();
+                            self.worker.about.journal.count_unsendable(first);
                             loss(first, first)
                         }
-                        Err(error) => return Err(Leave::Abandon(lost(&error))),
+                        Err(error) => return Err(failed(&error)),
                         Ok(()) => continue,
                     }
                 }
@@ -225,119 +223,20 @@ impl Connection {
     }
 
     fn queue(&mut self, call_id: u64, body: Body) -> Result<(), Leave> {
-        self.writer.queue(call_id, body).map_err(|error| Leave::Abandon(lost(&error)))
-    }
-
-    fn receive(&mut self, received: Received) -> Result<(), Leave> {
-        let Received { call_id, body } = received;
-        match body {
-            Body::Command(command) => self.command(call_id, command),
-            // It goes on for another call with the same request id.
-            Body::Cancel(_) if self.worker.requests.is_followed(call_id) => Ok(()),
-            Body::Cancel(_)
-                if self.worker.requests.unfollow(call_id) || self.worker.inbox.cancel(call_id) =>
-            {
-                self.answer(call_id, Err(refusal(CommandRefusalCode::Cancelled, "cancelled before it began")))
-            }
-            // It has begun, or is done: its answer comes or came.
-            Body::Cancel(_) => Ok(()),
-            Body::Shutdown(shutdown) => {
-                let grace = shutdown.grace.as_ref().and_then(time::duration).unwrap_or(DEFAULT_GRACE);
-                self.stop(call_id, grace)
-            }
-            Body::GatewayHello(_)
-            | Body::WorkerHello(_)
-            | Body::GatewayProof(_)
-            | Body::WorkerReady(_)
-            | Body::StartEvents(_)
-            | Body::CommandReply(_)
-            | Body::EventBatch(_)
-            | Body::EventLoss(_)
-            | Body::Heartbeat(_)
-            | Body::Fault(_)
-            | Body::ShutdownAcknowledgement(_) => {
-                Err(Leave::Violation(format!("{} is not for a worker to receive", body_name(&body))))
-            }
-        }
-    }
-
-    fn command(&mut self, call_id: u64, command: Command) -> Result<(), Leave> {
-        let Command { command, request_id, correlation_id: _ } = command;
-        let command = command.unwrap_or_default();
-        if self.pending.contains(&call_id) {
-            return Err(Leave::Violation(format!("call id {call_id} is in use")));
-        }
-        if self.stopping.is_some() {
-            let refusal = refusal(CommandRefusalCode::ShuttingDown, "the worker is shutting down");
-            return self.answer(call_id, Err(refusal));
-        }
-        if !request_id.is_empty() {
-            let requests = &mut self.worker.requests;
-            let fingerprint = requests.fingerprint(&command);
-            match requests.begin(&request_id, fingerprint, call_id) {
-                Begin::Fresh => {}
-                Begin::Repeated(reply) => return self.send(call_id, Ok(*reply), true),
-                Begin::InProgress => {
-                    self.pending.insert(call_id);
-                    return Ok(());
-                }
-                Begin::Reused => {
-                    let text = "the request id was used before with another command; use a new one";
-                    return self.answer(call_id, Err(refusal(CommandRefusalCode::RequestIdReused, text)));
-                }
-            }
-        }
-        match &command.payload {
-            Some(Payload::GetWorkerInfo(_)) => {
-                return self.answer(call_id, Ok(control::worker_info(&self.worker)));
-            }
-            Some(Payload::DrainEvents(drain)) => {
-                let reply = control::drain_events(&self.worker, drain.max_events);
-                return self.answer(call_id, reply);
-            }
-            Some(Payload::ShutdownWorker(_)) => {
-                self.answer(call_id, Ok(control::shutting_down()))?;
-                return self.stop(0, DEFAULT_GRACE);
-            }
-            Some(_) | None => {}
-        }
-        if self.apartment == Apartment::Gone {
-            return self.answer(call_id, Err(gone()));
-        }
-        self.pending.insert(call_id);
-        if !self.worker.inbox.push(Job { call_id, command: Box::new(command) }) {
-            // The apartment has just ended; its report, on the way, answers all that is pending.
-            tracing::debug!(call_id, "Command came after the apartment's end");
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self, call_id: u64, grace: Duration) -> Result<(), Leave> {
-        if self.stopping.is_some() {
-            return Ok(());
-        }
-        self.stopping = Some(Stopping { call_id, deadline: tokio::time::Instant::now() + grace });
-        for job in self.worker.inbox.stop() {
-            let refusal = refusal(CommandRefusalCode::ShuttingDown, "the worker is shutting down");
-            self.answer(job.call_id, Err(refusal))?;
-        }
-        match self.apartment {
-            Apartment::Running => Ok(()),
-            Apartment::Stopped => Err(Leave::Acknowledge(ExitReason::Success)),
-            Apartment::Gone => Err(Leave::Acknowledge(ExitReason::ApartmentGone)),
-        }
+        self.writer.queue(call_id, body).map_err(|error| failed(&error))
     }
 
     /// Answers a call, and those that wait for it.
-    fn answer(&mut self, call_id: u64, answer: Answer) -> Result<(), Leave> {
-        for follower in self.worker.requests.finish(call_id, &answer) {
+    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Leave> {
+        for follower in self.worker.requests.finish(ticket, &answer) {
             self.send(follower, answer.clone(), true)?;
         }
-        self.send(call_id, answer, false)
+        self.send(ticket, answer, false)
     }
 
-    fn send(&mut self, call_id: u64, answer: Answer, is_repeated: bool) -> Result<(), Leave> {
-        self.pending.remove(&call_id);
+    fn send(&mut self, ticket: Ticket, answer: Answer, is_repeated: bool) -> Result<(), Leave> {
+        // Otherwise it was the call of a gateway that is lost.
+        let Some(call_id) = self.calls.close(ticket) else { return Ok(()) };
         let kind = answer.as_ref().map(|reply| reply.kind).unwrap_or_default();
         match self.writer.queue(call_id, Body::CommandReply(commands::wire(answer, is_repeated))) {
             Err(LinkError::Frame(FrameError::TooLarge { length, limit })) => {
@@ -345,7 +244,7 @@ impl Connection {
                 let reply = control::failed(kind, hresult::E_FAIL, text);
                 self.queue(call_id, Body::CommandReply(commands::wire(Ok(reply), is_repeated)))
             }
-            Err(error) => Err(Leave::Abandon(lost(&error))),
+            Err(error) => Err(failed(&error)),
             Ok(()) => Ok(()),
         }
     }
@@ -353,18 +252,19 @@ impl Connection {
     fn report(&mut self, report: Report) -> Result<(), Leave> {
         match report {
             Report::Ready(_) => Ok(()),
-            Report::Answer { call_id, answer } => self.answer(call_id, *answer),
+            Report::Answer { ticket, answer } => self.answer(ticket, *answer),
             Report::Ended(End::Stopped) => {
-                self.apartment = Apartment::Stopped;
+                self.worker.apartment = Apartment::Stopped;
                 match self.stopping {
                     Some(_) => Err(Leave::Acknowledge(ExitReason::Success)),
                     None => Ok(()),
                 }
             }
             Report::Ended(End::Panicked | End::BackendFailed(_)) => {
-                self.apartment = Apartment::Gone;
-                while let Some(call_id) = self.pending.pop_first() {
-                    self.answer(call_id, Err(gone()))?;
+                self.worker.apartment = Apartment::Gone;
+                self.worker.requests.give_up();
+                while let Some(ticket) = self.calls.first() {
+                    self.send(ticket, Err(gone()), false)?;
                 }
                 self.queue(0, Body::Fault(apartment_gone()))?;
                 match self.stopping {
@@ -375,12 +275,31 @@ impl Connection {
             }
         }
     }
+
+    /// Takes what the gateway said before it was lost: it counts as if the loss had been noticed only then.
+    async fn take_remains(&mut self) -> Leave {
+        let limit = tokio::time::Instant::now() + REMAINS_LIMIT;
+        while let Ok(Ok(Some(received))) = timeout_at(limit, self.reader.read()).await {
+            if let Err(leave) = self.receive(received) {
+                return leave;
+            }
+        }
+        // A gateway that asked for the end need not wait for it.
+        if self.stopping.is_some() { Leave::Abandon(ExitReason::Success) } else { Leave::Lost }
+    }
+
+    /// Nobody waits for the calls any more; those that have begun go on.
+    fn forget_calls(&mut self) {
+        for ticket in self.calls.all() {
+            self.worker.requests.unfollow(ticket);
+        }
+    }
 }
 
 fn loss(from_sequence: u64, to_sequence: u64) -> Body {
     Body::EventLoss(EventLoss { from_sequence, to_sequence })
 }
 
-fn gone() -> mxgateway_contracts::worker_v1::CommandRefusal {
+fn gone() -> CommandRefusal {
     refusal(CommandRefusalCode::ApartmentGone, "the worker's apartment thread has ended")
 }

@@ -7,10 +7,12 @@ use std::time::Instant;
 use mxgateway_contracts::v1::MxCommand;
 use parking_lot::{Condvar, Mutex};
 
+use crate::tickets::Ticket;
+
 /// A command that waits.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) call_id: u64,
+    pub(crate) ticket: Ticket,
     pub(crate) command: Box<MxCommand>,
 }
 
@@ -73,10 +75,10 @@ impl Inbox {
     }
 
     /// Takes a job that has not begun out of the queue; false when it is not there (any more).
-    pub(crate) fn cancel(&self, call_id: u64) -> bool {
+    pub(crate) fn cancel(&self, ticket: Ticket) -> bool {
         let mut state = self.state.lock();
         let before = state.jobs.len();
-        state.jobs.retain(|job| job.call_id != call_id);
+        state.jobs.retain(|job| job.ticket != ticket);
         state.jobs.len() < before
     }
 
@@ -129,8 +131,8 @@ mod tests {
 
     use super::*;
 
-    fn job(call_id: u64) -> Job {
-        Job { call_id, command: Box::default() }
+    fn job(ticket: u64) -> Job {
+        Job { ticket: Ticket::of(ticket), command: Box::default() }
     }
 
     #[test]
@@ -157,11 +159,11 @@ mod tests {
         assert!(inbox.push(job(1)));
         assert!(inbox.push(job(2)));
         assert!(inbox.push(job(3)));
-        assert!(inbox.cancel(2));
-        assert!(!inbox.cancel(2));
-        assert!(matches!(inbox.take(), Next::Job(job) if job.call_id == 1));
-        let left: Vec<_> = inbox.stop().iter().map(|job| job.call_id).collect();
-        assert_eq!(left, [3]);
+        assert!(inbox.cancel(Ticket::of(2)));
+        assert!(!inbox.cancel(Ticket::of(2)));
+        assert!(matches!(inbox.take(), Next::Job(job) if job.ticket == Ticket::of(1)));
+        let left: Vec<_> = inbox.stop().iter().map(|job| job.ticket).collect();
+        assert_eq!(left, [Ticket::of(3)]);
         assert!(!inbox.push(job(4)));
         assert!(matches!(inbox.take(), Next::Stop));
     }

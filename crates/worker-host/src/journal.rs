@@ -42,8 +42,12 @@ pub struct Journal {
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    /// Everything up to here was sent, or told as lost.
+    /// Everything up to here was sent to the present gateway, or told it as lost.
     sent: u64,
+    /// The furthest that `sent` ever was: nothing up to here is counted as lost a second time.
+    reached: u64,
+    /// The last event that was counted as too large to be sent.
+    unsendable: u64,
     lost: u64,
 }
 
@@ -92,14 +96,15 @@ impl Journal {
             lag_count: 0,
         });
         Arc::new(Self {
-            state: Mutex::new(State { ring, sent: 0, lost: 0 }),
+            state: Mutex::new(State { ring, sent: 0, reached: 0, unsendable: 0, lost: 0 }),
             pushed: Notify::new(),
             events: limits.events,
             taken: Condvar::new(),
         })
     }
 
-    /// Sends from after `sequence` on.
+    /// Sends from after `sequence` on, whatever was sent before: each gateway asks for what it does not have. What is
+    /// gone already comes as a loss.
     pub(crate) fn start(&self, sequence: u64) -> Result<(), FutureSequence> {
         let mut state = self.state.lock();
         let newest = state.ring.newest();
@@ -107,6 +112,8 @@ impl Journal {
             return Err(FutureSequence { asked: sequence, newest });
         }
         state.sent = sequence;
+        drop(state);
+        self.taken.notify_one();
         Ok(())
     }
 
@@ -123,6 +130,7 @@ impl Journal {
         match state.ring.read(after, budget, &mut events) {
             Read::Events => {
                 state.sent = events.last().map_or(after, |event| event.sequence);
+                state.reached = state.reached.max(state.sent);
                 drop(state);
                 self.taken.notify_one();
                 let events = events.into_iter().map(|event| event.payload.into_bytes()).collect();
@@ -134,9 +142,13 @@ impl Journal {
         }
     }
 
-    /// Counts an event as lost that was taken but cannot be sent.
-    pub(crate) fn count_unsendable(&self) {
-        self.state.lock().lost += 1;
+    /// Counts an event as lost that was taken but cannot be sent; once, however often it is taken.
+    pub(crate) fn count_unsendable(&self, sequence: u64) {
+        let mut state = self.state.lock();
+        if sequence > state.unsendable {
+            state.unsendable = sequence;
+            state.lost += 1;
+        }
     }
 
     /// Copies events without taking them, the oldest first.
@@ -198,8 +210,9 @@ impl State {
 
     fn lose(&mut self, to: u64) -> Outgoing {
         let from = self.sent + 1;
+        self.lost += to.saturating_sub(self.sent.max(self.reached));
         self.sent = to;
-        self.lost += to - from + 1;
+        self.reached = self.reached.max(to);
         Outgoing::Loss { from, to }
     }
 }
@@ -342,6 +355,35 @@ mod tests {
         journal.start(1).unwrap();
         assert_eq!(sequences(journal.take(ALL)), [2, 3]);
         assert_eq!(journal.start(4), Err(FutureSequence { asked: 4, newest: 3 }));
+    }
+
+    #[test]
+    fn every_start_reads_from_its_own_position() {
+        let journal = Journal::new(JournalLimits { events: 4, bytes: 1 << 20 });
+        let sink = EventSink::new(Arc::clone(&journal));
+        raise(&sink, 3);
+        assert_eq!(sequences(journal.take(ALL)), [1, 2, 3]);
+        // Nobody takes these; 1 to 6 are let go, of which the first gateway had 1 to 3.
+        raise(&sink, 7);
+        for (after, loss) in [(0, Some(1)), (3, Some(4)), (5, Some(6)), (6, None)] {
+            journal.start(after).unwrap();
+            if let Some(from) = loss {
+                assert_eq!(journal.take(ALL), Outgoing::Loss { from, to: 6 });
+            }
+            assert_eq!(sequences(journal.take(ALL)), [7, 8, 9, 10]);
+        }
+        assert_eq!(journal.bounds().lost, 3, "4 to 6, counted once");
+        journal.start(9).unwrap();
+        assert_eq!(journal.bounds().unsent, 1);
+        assert_eq!(sequences(journal.take(ALL)), [10]);
+        journal.start(10).unwrap();
+        assert_eq!(journal.take(ALL), Outgoing::Nothing);
+        assert_eq!(journal.start(11), Err(FutureSequence { asked: 11, newest: 10 }));
+        assert_eq!(journal.take(ALL), Outgoing::Nothing, "a refused start changes nothing");
+        for sequence in [8, 8, 9] {
+            journal.count_unsendable(sequence);
+        }
+        assert_eq!(journal.bounds().lost, 5);
     }
 
     #[tokio::test]

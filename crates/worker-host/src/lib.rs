@@ -12,13 +12,18 @@ pub mod bootstrap;
 mod commands;
 mod connection;
 mod inbox;
+mod introduction;
 mod journal;
 pub mod logging;
 pub mod mxaccess;
+mod orphan;
 mod process;
+mod refusals;
 mod requests;
+mod service;
 pub mod simulator;
 mod tap;
+mod tickets;
 mod worker;
 
 pub use apartment::BackendFactory;

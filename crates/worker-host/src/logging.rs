@@ -11,6 +11,9 @@ pub fn init() {
         .with_max_level(LevelFilter::INFO)
         .with_ansi(false)
         .with_writer(std::io::stderr)
+        // Standard error may be a pipe that ended with the gateway, and what would be said of that goes there too:
+        // it would be a panic.
+        .log_internal_errors(false)
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(log_panic));

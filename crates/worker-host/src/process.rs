@@ -11,6 +11,47 @@ use mxgateway_worker_ipc::exit::ExitReason;
 /// How long the gateway may take to write the bootstrap.
 const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(30);
 
+/// Where a request to end comes from that is not the gateway's.
+#[derive(Debug)]
+pub(crate) enum Termination {
+    /// From nowhere.
+    Never,
+    #[cfg(unix)]
+    Signal(tokio::signal::unix::Signal),
+}
+
+impl Termination {
+    /// From SIGTERM, which does not end the process by itself from here on.
+    #[cfg(unix)]
+    pub(crate) fn by_signal() -> Self {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => Self::Signal(signal),
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM will end this worker without order");
+                Self::Never
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn by_signal() -> Self {
+        Self::Never
+    }
+
+    /// Returns each time the end is asked for. Cancel-safe.
+    pub(crate) async fn asked(&mut self) {
+        match self {
+            Self::Never => std::future::pending().await,
+            #[cfg(unix)]
+            Self::Signal(signal) => {
+                if signal.recv().await.is_none() {
+                    std::future::pending().await
+                }
+            }
+        }
+    }
+}
+
 /// Runs the worker of one session to its end. The caller exits with the reason's code at once: a hung
 /// apartment leaves a thread behind that nothing can end.
 pub fn run_process() -> ExitReason {
@@ -24,7 +65,7 @@ pub fn run_process() -> ExitReason {
     };
     let reason = runtime.block_on(async {
         match timeout(BOOTSTRAP_LIMIT, bootstrap::read(tokio::io::stdin())).await {
-            Ok(Ok(bootstrap)) => worker::run(bootstrap).await,
+            Ok(Ok(bootstrap)) => worker::run_until(bootstrap, Termination::by_signal).await,
             Ok(Err(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "Bootstrap cannot be read");
                 ExitReason::InvalidBootstrap

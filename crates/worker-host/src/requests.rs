@@ -1,5 +1,5 @@
 //! Request ids: a retry gets the first call's reply instead of being carried out again. Pure; lives as long
-//! as the worker, so it does not matter over which connection a retry comes.
+//! as the worker, so it does not matter over which connection a retry comes, or when the first call finishes.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::commands::Answer;
+use crate::tickets::Ticket;
 
 /// Request ids that are remembered with their replies.
 const REMEMBERED: usize = 1024;
@@ -38,9 +39,9 @@ pub(crate) struct Requests {
     salt: [u8; 32],
     entries: HashMap<String, Entry>,
     /// Ids at work by the call that carries them out.
-    owners: HashMap<u64, String>,
+    owners: HashMap<Ticket, String>,
     /// Ids that wait for another call, by their own call.
-    followers: HashMap<u64, String>,
+    followers: HashMap<Ticket, String>,
     /// Finished ids with the size of their replies, oldest first.
     finished: VecDeque<(String, usize)>,
     finished_bytes: usize,
@@ -55,7 +56,7 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     /// With the calls that wait for it.
-    Running(Vec<u64>),
+    Running(Vec<Ticket>),
     Done(Box<MxCommandReply>),
 }
 
@@ -78,43 +79,43 @@ impl Requests {
     }
 
     /// Asks what to do with a call.
-    pub(crate) fn begin(&mut self, id: &str, fingerprint: Fingerprint, call_id: u64) -> Begin {
+    pub(crate) fn begin(&mut self, id: &str, fingerprint: Fingerprint, ticket: Ticket) -> Begin {
         match self.entries.get_mut(id) {
             None => {
                 let entry = Entry { fingerprint, state: State::Running(Vec::new()) };
                 self.entries.insert(id.to_owned(), entry);
-                self.owners.insert(call_id, id.to_owned());
+                self.owners.insert(ticket, id.to_owned());
                 Begin::Fresh
             }
             Some(entry) if entry.fingerprint != fingerprint => Begin::Reused,
             Some(Entry { state: State::Done(reply), .. }) => Begin::Repeated(reply.clone()),
             Some(Entry { state: State::Running(waiting), .. }) => {
-                waiting.push(call_id);
-                self.followers.insert(call_id, id.to_owned());
+                waiting.push(ticket);
+                self.followers.insert(ticket, id.to_owned());
                 Begin::InProgress
             }
         }
     }
 
     /// True when other calls wait for this one's answer.
-    pub(crate) fn is_followed(&self, call_id: u64) -> bool {
-        let entry = self.owners.get(&call_id).and_then(|id| self.entries.get(id));
+    pub(crate) fn is_followed(&self, ticket: Ticket) -> bool {
+        let entry = self.owners.get(&ticket).and_then(|id| self.entries.get(id));
         entry.is_some_and(|entry| matches!(&entry.state, State::Running(waiting) if !waiting.is_empty()))
     }
 
     /// Ends a call's waiting for another one; false when it does not.
-    pub(crate) fn unfollow(&mut self, call_id: u64) -> bool {
-        let Some(id) = self.followers.remove(&call_id) else { return false };
+    pub(crate) fn unfollow(&mut self, ticket: Ticket) -> bool {
+        let Some(id) = self.followers.remove(&ticket) else { return false };
         if let Some(Entry { state: State::Running(waiting), .. }) = self.entries.get_mut(&id) {
-            waiting.retain(|waiting| *waiting != call_id);
+            waiting.retain(|waiting| *waiting != ticket);
         }
         true
     }
 
     /// Takes a call's answer over; gives the calls that wait for it. A refusal is not remembered: the
     /// command was not carried out, and a retry may be.
-    pub(crate) fn finish(&mut self, call_id: u64, answer: &Answer) -> Vec<u64> {
-        let Some(id) = self.owners.remove(&call_id) else { return Vec::new() };
+    pub(crate) fn finish(&mut self, ticket: Ticket, answer: &Answer) -> Vec<Ticket> {
+        let Some(id) = self.owners.remove(&ticket) else { return Vec::new() };
         let Some(entry) = self.entries.get_mut(&id) else { return Vec::new() };
         let waiting = match answer {
             Ok(reply) => {
@@ -135,6 +136,13 @@ impl Requests {
             self.followers.remove(follower);
         }
         waiting
+    }
+
+    /// The apartment is gone: what was at work will never be finished.
+    pub(crate) fn give_up(&mut self) {
+        self.entries.retain(|_, entry| matches!(entry.state, State::Done(_)));
+        self.owners.clear();
+        self.followers.clear();
     }
 
     fn forget_oldest(&mut self) {
@@ -163,9 +171,9 @@ mod tests {
         MxCommandReply { diagnostic_text: text.to_owned(), ..MxCommandReply::default() }
     }
 
-    fn begin(requests: &mut Requests, id: &str, command: &MxCommand, call_id: u64) -> Begin {
+    fn begin(requests: &mut Requests, id: &str, command: &MxCommand, ticket: u64) -> Begin {
         let fingerprint = requests.fingerprint(command);
-        requests.begin(id, fingerprint, call_id)
+        requests.begin(id, fingerprint, Ticket::of(ticket))
     }
 
     #[test]
@@ -175,13 +183,13 @@ mod tests {
         assert_eq!(begin(&mut requests, "a", &ping("x"), 2), Begin::InProgress);
         assert_eq!(begin(&mut requests, "a", &ping("x"), 3), Begin::InProgress);
         assert_eq!(begin(&mut requests, "a", &ping("y"), 4), Begin::Reused);
-        assert!(requests.is_followed(1));
-        assert!(requests.unfollow(2));
-        assert!(!requests.unfollow(2));
-        assert_eq!(requests.finish(1, &Ok(reply("first"))), [3]);
+        assert!(requests.is_followed(Ticket::of(1)));
+        assert!(requests.unfollow(Ticket::of(2)));
+        assert!(!requests.unfollow(Ticket::of(2)));
+        assert_eq!(requests.finish(Ticket::of(1), &Ok(reply("first"))), [Ticket::of(3)]);
         assert_eq!(begin(&mut requests, "a", &ping("x"), 5), Begin::Repeated(Box::new(reply("first"))));
         assert_eq!(begin(&mut requests, "a", &ping("y"), 6), Begin::Reused);
-        assert!(!requests.unfollow(3), "it has its answer");
+        assert!(!requests.unfollow(Ticket::of(3)), "it has its answer");
     }
 
     #[test]
@@ -189,8 +197,22 @@ mod tests {
         let mut requests = Requests::new([1; 32]);
         assert_eq!(begin(&mut requests, "a", &ping("x"), 1), Begin::Fresh);
         assert_eq!(begin(&mut requests, "a", &ping("x"), 2), Begin::InProgress);
-        assert_eq!(requests.finish(1, &Err(CommandRefusal::default())), [2]);
+        assert_eq!(requests.finish(Ticket::of(1), &Err(CommandRefusal::default())), [Ticket::of(2)]);
         assert_eq!(begin(&mut requests, "a", &ping("y"), 3), Begin::Fresh);
+    }
+
+    #[test]
+    fn what_will_never_be_finished_is_forgotten() {
+        let mut requests = Requests::new([1; 32]);
+        assert_eq!(begin(&mut requests, "done", &ping("x"), 1), Begin::Fresh);
+        requests.finish(Ticket::of(1), &Ok(reply("first")));
+        assert_eq!(begin(&mut requests, "a", &ping("x"), 2), Begin::Fresh);
+        assert_eq!(begin(&mut requests, "a", &ping("x"), 3), Begin::InProgress);
+        requests.give_up();
+        assert!(!requests.unfollow(Ticket::of(3)));
+        assert!(requests.finish(Ticket::of(2), &Ok(reply("late"))).is_empty());
+        assert_eq!(begin(&mut requests, "a", &ping("x"), 4), Begin::Fresh);
+        assert!(matches!(begin(&mut requests, "done", &ping("x"), 5), Begin::Repeated(_)));
     }
 
     #[test]
@@ -198,7 +220,7 @@ mod tests {
         let mut requests = Requests::new([1; 32]);
         for call in 0..=1024 {
             assert_eq!(begin(&mut requests, &call.to_string(), &ping("x"), call), Begin::Fresh);
-            requests.finish(call, &Ok(reply("")));
+            requests.finish(Ticket::of(call), &Ok(reply("")));
         }
         assert_eq!(begin(&mut requests, "1", &ping("x"), 9999), Begin::Repeated(Box::new(reply(""))));
         assert_eq!(begin(&mut requests, "0", &ping("x"), 9999), Begin::Fresh);
@@ -207,7 +229,7 @@ mod tests {
         let large = reply(&"x".repeat(40 * 1024 * 1024));
         for (call, id) in [(1, "a"), (2, "b")] {
             assert_eq!(begin(&mut requests, id, &ping("x"), call), Begin::Fresh);
-            requests.finish(call, &Ok(large.clone()));
+            requests.finish(Ticket::of(call), &Ok(large.clone()));
         }
         assert_eq!(begin(&mut requests, "a", &ping("x"), 3), Begin::Fresh);
         assert!(matches!(begin(&mut requests, "b", &ping("x"), 4), Begin::Repeated(_)));

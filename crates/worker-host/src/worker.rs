@@ -4,35 +4,43 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mxgateway_contracts::worker_v1::{Bootstrap, WorkerFault, WorkerFaultCode, WorkerReady, envelope::Body};
-use mxgateway_worker_ipc::handshake::{HandshakeError, VersionRange, WorkerSide, worker_handshake};
-use mxgateway_worker_ipc::link::{self, LinkReader, LinkWriter};
-use mxgateway_worker_ipc::transport::{self, Connection};
-use tokio::io::{ReadHalf, WriteHalf};
+use mxgateway_contracts::worker_v1::{Bootstrap, WorkerFault, WorkerFaultCode, envelope::Body};
+use mxgateway_worker_ipc::exit::ExitReason;
+use mxgateway_worker_ipc::handshake::{HandshakeError, VersionRange};
+use mxgateway_worker_ipc::transport;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use crate::activity::Pulse;
 use crate::apartment::{self, BackendFactory, End, Report};
 use crate::bootstrap::Settings;
-use crate::connection::{self, Worker};
+use crate::connection;
 use crate::inbox::Inbox;
+use crate::introduction::{Link, first_start, prove};
 use crate::journal::{EventSink, Journal};
-use crate::mxaccess::{BackendError, Identity, MxAccess};
+use crate::mxaccess::{BackendError, MxAccess};
+use crate::process::Termination;
 use crate::requests::Requests;
+use crate::service::{self, About, Apartment, Worker};
 use crate::simulator::{self, Simulator, SimulatorOptions};
 use crate::tap::Tap;
-use mxgateway_worker_ipc::exit::ExitReason;
-
-pub(crate) type Reader = LinkReader<ReadHalf<Connection>>;
-pub(crate) type Writer = LinkWriter<WriteHalf<Connection>>;
+use crate::tickets::Tickets;
 
 /// Runs a worker with the backend its bootstrap names, until it is shut down or has to give up. What went
 /// wrong is logged here.
 pub async fn run(bootstrap: Bootstrap) -> ExitReason {
+    run_until(bootstrap, || Termination::Never).await
+}
+
+/// The same for a worker that may be asked to end by others than its gateway, from the time on when it serves;
+/// before, there is nothing to take down in order.
+pub(crate) async fn run_until(
+    bootstrap: Bootstrap,
+    terminated_by: impl FnOnce() -> Termination,
+) -> ExitReason {
     let name = bootstrap.backend_name.clone();
     let options = bootstrap.backend_options.clone();
-    run_with_backend(bootstrap, move |events| match name.as_str() {
+    let make = move |events| match name.as_str() {
         simulator::BACKEND_NAME => {
             let options = SimulatorOptions::parse(&options)?;
             Ok(Box::new(Simulator::new(&options, events)?) as Box<dyn MxAccess>)
@@ -42,14 +50,22 @@ pub async fn run(bootstrap: Bootstrap) -> ExitReason {
                 format!("this worker has no backend {name:?} (it has: {})", simulator::BACKEND_NAME);
             Err(BackendError { hresult: 0, message })
         }
-    })
-    .await
+    };
+    run_backend(bootstrap, make, terminated_by).await
 }
 
 /// The same with a backend of the caller's, made on the apartment thread.
 pub async fn run_with_backend(
     bootstrap: Bootstrap,
     make: impl FnOnce(EventSink) -> Result<Box<dyn MxAccess>, BackendError> + Send + 'static,
+) -> ExitReason {
+    run_backend(bootstrap, make, || Termination::Never).await
+}
+
+async fn run_backend(
+    bootstrap: Bootstrap,
+    make: impl FnOnce(EventSink) -> Result<Box<dyn MxAccess>, BackendError> + Send + 'static,
+    terminated_by: impl FnOnce() -> Termination,
 ) -> ExitReason {
     let settings = match Settings::check(bootstrap) {
         Ok(settings) => settings,
@@ -63,33 +79,28 @@ pub async fn run_with_backend(
         );
         return ExitReason::ProtocolVersion;
     }
-    let (reader, writer, version) = match introduce(&settings).await {
+    let introduced = match introduce(&settings).await {
         Ok(introduced) => introduced,
         Err(reason) => return reason,
     };
     let journal = Journal::new(settings.journal);
     let events = EventSink::new(Arc::clone(&journal));
     let apartment = Prepared { tap: events.tap(), journal, factory: Box::new(move || make(events)) };
-    let reason = serve(&settings, version, reader, writer, apartment).await;
-    tracing::info!(session_id = settings.session_id, reason = reason.meaning(), "Worker ends");
+    let session_id = settings.session_id.clone();
+    let reason = Box::pin(serve(settings, introduced, apartment, terminated_by)).await;
+    tracing::info!(session_id, reason = reason.meaning(), "Worker ends");
     reason
 }
 
-/// Connects and lets both ends prove themselves.
-async fn introduce(settings: &Settings) -> Result<(Reader, Writer, u32), ExitReason> {
+/// Connects and lets both ends prove themselves. Gives the gateway's generation too.
+async fn introduce(settings: &Settings) -> Result<(Link, u64), ExitReason> {
     let deadline = tokio::time::Instant::now() + settings.connect_timeout;
     let connection = transport::connect(&settings.endpoint, settings.connect_timeout)
         .await
         .map_err(|error| give_up(&error, "Gateway cannot be reached", ExitReason::CannotConnect))?;
-    let (mut reader, mut writer) = link::split(connection, &settings.session_id, settings.max_frame_bytes);
-    let side = WorkerSide {
-        secret: &settings.secret,
-        versions: VersionRange::OURS,
-        process_id: std::process::id(),
-        seen_generation: 0,
-    };
-    match timeout_at(deadline, worker_handshake(&mut reader, &mut writer, side)).await {
-        Ok(Ok(handshaken)) => Ok((reader, writer, handshaken.version)),
+    let mut generation = 0;
+    match timeout_at(deadline, prove(settings, connection, &mut generation)).await {
+        Ok(Ok(link)) => Ok((link, generation)),
         Ok(Err(error @ HandshakeError::VersionsDisjoint { .. })) => {
             Err(give_up(&error, "Handshake failed", ExitReason::ProtocolVersion))
         }
@@ -106,11 +117,10 @@ struct Prepared {
 }
 
 async fn serve(
-    settings: &Settings,
-    protocol_version: u32,
-    mut reader: Reader,
-    mut writer: Writer,
+    settings: Settings,
+    (mut link, generation): (Link, u64),
     Prepared { tap, journal, factory }: Prepared,
+    terminated_by: impl FnOnce() -> Termination,
 ) -> ExitReason {
     let mut salt = [0; 32];
     let epoch = match random_epoch().and_then(|epoch| getrandom::fill(&mut salt).map(|()| epoch)) {
@@ -126,7 +136,7 @@ async fn serve(
     // Until the backend stands, the gateway has nothing to say but that it is gone.
     let first = tokio::select! {
         first = reports.recv() => first,
-        received = reader.read() => {
+        received = link.reader.read() => {
             inbox.stop();
             return connection::interrupted(received);
         }
@@ -139,53 +149,41 @@ async fn serve(
                 hresult: error.hresult,
                 message: error.message.clone(),
             };
-            connection::tell_fault(&mut writer, fault).await;
+            connection::tell_fault(&mut link.writer, fault).await;
             return give_up(&error, "Backend cannot be made", ExitReason::BackendFailed);
         }
         Some(Report::Ended(End::Panicked | End::Stopped) | Report::Answer { .. }) | None => {
-            connection::tell_fault(&mut writer, connection::apartment_gone()).await;
+            connection::tell_fault(&mut link.writer, connection::apartment_gone()).await;
             return ExitReason::ApartmentGone;
         }
     };
-    let ready = ready(&identity, epoch, &journal);
-    if let Err(error) = writer.send(0, Body::WorkerReady(ready)).await {
-        inbox.stop();
+    let about = About { settings, identity, epoch, journal };
+    let mut worker = Worker {
+        about: &about,
+        inbox,
+        pulse,
+        reports,
+        requests: Requests::new(salt),
+        tickets: Tickets::default(),
+        apartment: Apartment::Running,
+        termination: Termination::Never,
+    };
+    if let Err(error) = link.writer.send(0, Body::WorkerReady(about.ready())).await {
+        worker.inbox.stop();
         return give_up(&error, "Connection failed", ExitReason::GatewayLost);
     }
     tracing::info!(
-        session_id = settings.session_id,
-        backend = identity.backend_name,
-        protocol_version,
+        session_id = about.settings.session_id,
+        backend = about.identity.backend_name,
+        protocol_version = link.version,
         "Worker is ready"
     );
-    let worker = Worker {
-        identity,
-        epoch,
-        protocol_version,
-        journal,
-        inbox,
-        pulse,
-        requests: Requests::new(salt),
-        heartbeat: settings.heartbeat,
-        hung_ceiling: settings.hung_ceiling,
-        max_frame_bytes: settings.max_frame_bytes,
-    };
-    connection::serve(worker, reader, writer, reports).await
-}
-
-fn ready(identity: &Identity, epoch: u64, journal: &Journal) -> WorkerReady {
-    let bounds = journal.bounds();
-    WorkerReady {
-        epoch,
-        journal_oldest_sequence: bounds.oldest,
-        journal_newest_sequence: bounds.newest,
-        backend_name: identity.backend_name.clone(),
-        worker_version: env!("CARGO_PKG_VERSION").to_owned(),
-        mxaccess_prog_id: identity.prog_id.clone(),
-        mxaccess_class_id: identity.class_id.clone(),
-        mxaccess_version: identity.version.clone(),
-        mxaccess_path: identity.path.clone(),
+    // A gateway that goes before this has no session with this worker that another could take over.
+    if let Err(reason) = first_start(&mut link, &about.journal).await {
+        return worker.end(reason).await;
     }
+    worker.termination = terminated_by();
+    service::serve(worker, link, generation).await
 }
 
 fn give_up(error: &(dyn Error + 'static), message: &'static str, reason: ExitReason) -> ExitReason {

@@ -25,11 +25,13 @@ pub enum ExitReason {
     GatewayLost = 9,
     /// The gateway broke the protocol.
     ProtocolViolation = 10,
+    /// It lost its gateway, and none that could prove itself came back within the time it may live without one.
+    OrphanExpired = 11,
 }
 
 impl ExitReason {
     /// Every reason, by code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Success,
         Self::Unexpected,
         Self::InvalidBootstrap,
@@ -41,6 +43,7 @@ impl ExitReason {
         Self::ApartmentGone,
         Self::GatewayLost,
         Self::ProtocolViolation,
+        Self::OrphanExpired,
     ];
 
     /// The exit code.
@@ -67,6 +70,7 @@ impl ExitReason {
             Self::ApartmentGone => "apartment thread gone",
             Self::GatewayLost => "connection to the gateway lost",
             Self::ProtocolViolation => "gateway broke the protocol",
+            Self::OrphanExpired => "no gateway came back in time",
         }
     }
 }
@@ -81,7 +85,7 @@ mod tests {
             assert_eq!(i32::from(reason.code()), code);
             assert_eq!(ExitReason::from_code(code), Some(reason));
         }
-        assert_eq!(ExitReason::from_code(11), None);
+        assert_eq!(ExitReason::from_code(12), None);
         assert_eq!(ExitReason::from_code(-1), None);
     }
 }

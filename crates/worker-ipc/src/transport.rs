@@ -185,7 +185,18 @@ pub async fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Connection,
     }
 }
 
-/// What one try to connect came to.
+/// Tries once to connect to an endpoint, for a caller that chooses the pauses between its tries. Has no time limit.
+pub async fn connect_once(endpoint: &Endpoint) -> Result<Connection, TransportError> {
+    let begun = Instant::now();
+    try_connect(endpoint).await.map_err(|error| match error {
+        ConnectError::Final(error) => error,
+        ConnectError::NotYet(source) => {
+            TransportError::NotReachable { endpoint: endpoint.clone(), waited: begun.elapsed(), source }
+        }
+    })
+}
+
+/// Why one try to connect failed.
 enum ConnectError {
     /// Nobody listens; they may later.
     NotYet(io::Error),

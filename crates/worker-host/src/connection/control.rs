@@ -6,18 +6,18 @@ use mxgateway_contracts::v1::{CommandKind, DrainEventsReply, GetWorkerInfoReply,
 use mxgateway_session_core::ring::ReadBudget;
 use prost::Message;
 
-use super::Worker;
 use crate::commands::Answer;
+use crate::service::Worker;
 
-pub(super) fn worker_info(worker: &Worker) -> MxCommandReply {
-    let bounds = worker.journal.bounds();
-    let identity = &worker.identity;
+pub(super) fn worker_info(worker: &Worker<'_>, protocol_version: u32) -> MxCommandReply {
+    let bounds = worker.about.journal.bounds();
+    let identity = &worker.about.identity;
     let reply = GetWorkerInfoReply {
         process_id: std::process::id(),
         worker_version: env!("CARGO_PKG_VERSION").to_owned(),
-        worker_protocol_version: worker.protocol_version,
+        worker_protocol_version: protocol_version,
         backend_name: identity.backend_name.clone(),
-        epoch: worker.epoch,
+        epoch: worker.about.epoch,
         newest_sequence: bounds.newest,
         journal_oldest_sequence: bounds.oldest,
         mxaccess_prog_id: identity.prog_id.clone(),
@@ -30,14 +30,14 @@ pub(super) fn worker_info(worker: &Worker) -> MxCommandReply {
 }
 
 /// The oldest events of the journal, as many as fit in half a frame; takes nothing from the stream.
-pub(super) fn drain_events(worker: &Worker, max_events: u32) -> Answer {
+pub(super) fn drain_events(worker: &Worker<'_>, max_events: u32) -> Answer {
     let events = match max_events {
         0 => usize::MAX,
         max => usize::try_from(max).unwrap_or(usize::MAX),
     };
-    let bytes = usize::try_from(worker.max_frame_bytes / 2).unwrap_or(usize::MAX);
+    let bytes = usize::try_from(worker.about.settings.max_frame_bytes / 2).unwrap_or(usize::MAX);
     let events: Result<Vec<_>, _> =
-        worker.journal.peek(ReadBudget { events, bytes }).into_iter().map(MxEvent::decode).collect();
+        worker.about.journal.peek(ReadBudget { events, bytes }).into_iter().map(MxEvent::decode).collect();
     Ok(match events {
         Ok(events) => done(CommandKind::DrainEvents, Some(Payload::DrainEvents(DrainEventsReply { events }))),
         Err(error) => failed(CommandKind::DrainEvents.into(), hresult::E_FAIL, error.to_string()),

@@ -2,42 +2,41 @@
 
 use std::time::Duration;
 
-use mxgateway_contracts::worker_v1::{ShutdownAcknowledgement, WorkerFault, WorkerFaultCode, envelope::Body};
+use mxgateway_contracts::worker_v1::{ShutdownAcknowledgement, WorkerFault, envelope::Body};
 use mxgateway_worker_ipc::link::LinkError;
 use tokio::time::{timeout, timeout_at};
 
-use super::{Apartment, Connection, Leave, fault, lost};
-use crate::apartment::Report;
-use crate::worker::Writer;
+use super::{Connection, Leave, Served, lost};
+use crate::introduction::{Writer, tell_violation};
 use mxgateway_worker_ipc::exit::ExitReason;
 
 /// How long the last frames may take to go out.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
-/// How long the apartment may take to end when nobody waits for it any more.
-const ABANDON_LIMIT: Duration = Duration::from_secs(5);
 
-impl Connection {
-    pub(super) async fn leave(mut self, leave: Leave) -> ExitReason {
+impl Connection<'_, '_> {
+    pub(super) async fn leave(mut self, leave: Leave) -> Served {
+        let leave = match leave {
+            Leave::Lost => self.take_remains().await,
+            other @ (Leave::Acknowledge(_) | Leave::Abandon(_) | Leave::Violation(_)) => other,
+        };
         let reason = match leave {
             Leave::Acknowledge(reason) => {
                 if let Err(error) = self.acknowledge().await {
                     lost(&error);
                 }
-                return reason;
+                return Served::Ended(reason);
             }
             Leave::Abandon(reason) => reason,
             Leave::Violation(message) => {
-                tracing::error!(message, "Gateway broke the protocol");
-                tell_fault(&mut self.writer, fault(WorkerFaultCode::ProtocolViolation, message)).await;
+                tell_violation(&mut self.writer, message).await;
                 ExitReason::ProtocolViolation
             }
+            Leave::Lost => {
+                self.forget_calls();
+                return Served::Lost;
+            }
         };
-        self.worker.inbox.stop();
-        if reason == ExitReason::ApartmentHung || self.apartment_ends().await {
-            return reason;
-        }
-        tracing::error!("Apartment did not end when the connection did");
-        ExitReason::ApartmentHung
+        Served::Ended(self.worker.end(reason).await)
     }
 
     /// Sends every event that is left, then the acknowledgement, which is the last frame.
@@ -45,7 +44,7 @@ impl Connection {
         let least = tokio::time::Instant::now() + LAST_WORDS_LIMIT;
         let (call_id, deadline) =
             self.stopping.map_or((0, least), |stopping| (stopping.call_id, stopping.deadline.max(least)));
-        while self.worker.journal.bounds().unsent > 0 || self.writer.queued_bytes() > 0 {
+        while self.worker.about.journal.bounds().unsent > 0 || self.writer.queued_bytes() > 0 {
             if self.queue_events().is_err() {
                 return Ok(());
             }
@@ -56,20 +55,6 @@ impl Connection {
         self.writer.queue(call_id, Body::ShutdownAcknowledgement(ShutdownAcknowledgement {}))?;
         in_time(timeout_at(deadline, self.writer.flush()).await)?;
         Ok(())
-    }
-
-    async fn apartment_ends(&mut self) -> bool {
-        if self.apartment != Apartment::Running {
-            return true;
-        }
-        let ended = timeout(ABANDON_LIMIT, async {
-            while let Some(report) = self.reports.recv().await {
-                if matches!(report, Report::Ended(_)) {
-                    break;
-                }
-            }
-        });
-        ended.await.is_ok()
     }
 }
 
