@@ -4,10 +4,15 @@
 #[cfg(test)]
 mod worker {
     mod bulk;
+    mod cuts;
     mod failures;
     mod faults;
     mod gateway;
     mod kinds;
+    mod orphans;
+    mod orphans_commands;
+    mod orphans_ends;
     mod repeating;
     mod session;
+    mod unruly;
 }

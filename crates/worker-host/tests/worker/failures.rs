@@ -1,163 +1,24 @@
 //! Backends, connections and gateways that fail.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::{
-    EventFamily, GetWorkerInfoCommand, InjectFaultCommand, MxEvent, MxStatus, MxValue, PingCommand,
-    ReadBulkCommand, RegisterCommand, UnregisterCommand,
+    GetWorkerInfoCommand, InjectFaultCommand, PingCommand, ReadBulkCommand, RegisterCommand,
+    UnregisterCommand,
 };
 use mxgateway_contracts::worker_v1::{
     Cancel, CommandRefusalCode, Heartbeat, Shutdown, StartEvents, WorkerFaultCode, envelope::Body,
 };
-use mxgateway_worker_host::mxaccess::{CallError, Identity, MxAccess};
-use mxgateway_worker_host::{EventSink, ExitReason, Inbox};
+use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, bootstrap};
-
-/// A backend whose Register does what the client's name says and whose Unregister blocks.
-struct Unruly {
-    events: EventSink,
-    release: Receiver<()>,
-}
-
-impl Unruly {
-    fn storm(&self, count: usize, text_bytes: usize) {
-        let event = MxEvent {
-            family: EventFamily::OnWriteComplete.into(),
-            statuses: vec![MxStatus { diagnostic_text: "x".repeat(text_bytes), ..MxStatus::default() }],
-            ..MxEvent::default()
-        };
-        self.events.raise(vec![event; count]);
-    }
-}
-
-impl MxAccess for Unruly {
-    fn identity(&self) -> Identity {
-        Identity { backend_name: "unruly".to_owned(), ..Identity::default() }
-    }
-
-    fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
-        match client_name.split_once(' ') {
-            Some(("panic", _)) => panic!("as the test asked"),
-            Some(("storm", count)) => self.storm(count.parse().unwrap(), 0),
-            Some(("large", bytes)) => self.storm(1, bytes.parse().unwrap()),
-            Some(_) | None => {}
-        }
-        Ok(1)
-    }
-
-    /// Blocks until the test lets go of it.
-    fn unregister(&mut self, _server: i32) -> Result<(), CallError> {
-        assert!(self.release.recv().is_err(), "the test only ever lets go");
-        Ok(())
-    }
-
-    fn add_item(
-        &mut self,
-        _server: i32,
-        _definition: &str,
-        _context: Option<&str>,
-    ) -> Result<i32, CallError> {
-        Ok(1)
-    }
-
-    fn remove_item(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn advise(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn advise_supervisory(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn un_advise(&mut self, _server: i32, _item: i32) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn write(
-        &mut self,
-        _server: i32,
-        _item: i32,
-        _value: &MxValue,
-        _time: Option<&MxValue>,
-        _user_id: i32,
-    ) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn add_buffered_item(
-        &mut self,
-        _server: i32,
-        _definition: &str,
-        _context: &str,
-    ) -> Result<i32, CallError> {
-        Ok(1)
-    }
-
-    fn set_buffered_update_interval(&mut self, _server: i32, _milliseconds: i32) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn suspend(&mut self, _server: i32, _item: i32) -> Result<MxStatus, CallError> {
-        Ok(MxStatus::default())
-    }
-
-    fn activate(&mut self, _server: i32, _item: i32) -> Result<MxStatus, CallError> {
-        Ok(MxStatus::default())
-    }
-
-    fn write_secured(
-        &mut self,
-        _server: i32,
-        _item: i32,
-        _current_user_id: i32,
-        _verifier_user_id: i32,
-        _value: &MxValue,
-        _time: Option<&MxValue>,
-    ) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn authenticate_user(
-        &mut self,
-        _server: i32,
-        _user_name: &str,
-        _password: &str,
-    ) -> Result<i32, CallError> {
-        Ok(0)
-    }
-
-    fn archestra_user_to_id(&mut self, _server: i32, _user_guid: &str) -> Result<i32, CallError> {
-        Ok(0)
-    }
-
-    fn pump(&mut self, inbox: &Inbox, limit: Instant) {
-        inbox.wait_until(limit);
-    }
-}
+use super::unruly::unruly;
 
 fn milliseconds(milliseconds: i32) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds: 0, nanos: milliseconds * 1_000_000 })
-}
-
-/// A worker with the unruly backend; dropping the sender lets go of what blocks.
-async fn unruly(
-    change: impl FnOnce(&mut mxgateway_contracts::worker_v1::Bootstrap),
-) -> (Gateway, Sender<()>) {
-    let (let_go, release) = channel();
-    let mut bootstrap = bootstrap();
-    change(&mut bootstrap);
-    let mut gateway =
-        Gateway::start_with(bootstrap, move |events| Ok(Box::new(Unruly { events, release }))).await;
-    gateway.ready().await;
-    (gateway, let_go)
 }
 
 fn register(client_name: &str) -> Payload {

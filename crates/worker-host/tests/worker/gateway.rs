@@ -14,7 +14,7 @@ use mxgateway_worker_host::{EventSink, ExitReason, run, run_with_backend};
 use mxgateway_worker_ipc::handshake::{GatewaySide, VersionRange, gateway_handshake};
 use mxgateway_worker_ipc::link::{self, LinkReader, LinkWriter, Received};
 use mxgateway_worker_ipc::secret::Secret;
-use mxgateway_worker_ipc::transport::{Connection, Endpoint, bind};
+use mxgateway_worker_ipc::transport::{Connection, Endpoint, Listener, bind};
 use prost::Message;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
@@ -29,6 +29,7 @@ pub(super) struct Gateway {
     reader: LinkReader<ReadHalf<Connection>>,
     writer: LinkWriter<WriteHalf<Connection>>,
     worker: JoinHandle<ExitReason>,
+    endpoint: Endpoint,
     last_call: u64,
     /// Everything that came in while something else was waited for.
     pub(super) events: Vec<MxEvent>,
@@ -75,33 +76,21 @@ impl Gateway {
     async fn accept(bootstrap: Bootstrap, start: impl FnOnce(Bootstrap) -> JoinHandle<ExitReason>) -> Self {
         let endpoint: Endpoint = bootstrap.endpoint.parse().unwrap();
         let mut listener = bind(&endpoint).unwrap();
-        let worker = start(bootstrap);
-        let accepted = within("a connection", listener.accept()).await.unwrap();
-        let (mut reader, mut writer) = link::split(accepted.connection, SESSION, 16 * 1024 * 1024);
-        let secret = Secret::from_slice(&SECRET).unwrap();
-        let side = GatewaySide { secret: &secret, versions: VersionRange::OURS, generation: 1 };
-        within("the handshake", gateway_handshake(&mut reader, &mut writer, side)).await.unwrap();
-        Self {
-            reader,
-            writer,
-            worker,
-            last_call: 0,
-            events: Vec::new(),
-            losses: Vec::new(),
-            faults: Vec::new(),
-            heartbeats: Vec::new(),
-            answers: Vec::new(),
-            repeated: Vec::new(),
-        }
+        Orphan { worker: start(bootstrap), endpoint }.met_at(&mut *listener, 1).await
     }
 
     /// Takes WorkerReady and asks for events from the start.
     pub(super) async fn ready(&mut self) -> WorkerReady {
+        self.ready_after(0).await
+    }
+
+    /// The same, with events from after that one.
+    pub(super) async fn ready_after(&mut self, after_sequence: u64) -> WorkerReady {
         let ready = match self.read().await {
             Some(Received { body: Body::WorkerReady(ready), .. }) => ready,
             other => panic!("expected WorkerReady, got {other:?}"),
         };
-        self.send(0, Body::StartEvents(StartEvents { after_sequence: 0 })).await;
+        self.send(0, Body::StartEvents(StartEvents { after_sequence })).await;
         ready
     }
 
@@ -181,6 +170,11 @@ impl Gateway {
         self.worker.await.unwrap()
     }
 
+    /// Is gone, without a word; what the worker has sent is not read.
+    pub(super) fn lose(self) -> Orphan {
+        Orphan { worker: self.worker, endpoint: self.endpoint }
+    }
+
     async fn take(&mut self) {
         match self.read().await {
             Some(received) => self.note(received),
@@ -188,7 +182,7 @@ impl Gateway {
         }
     }
 
-    async fn read(&mut self) -> Option<Received> {
+    pub(super) async fn read(&mut self) -> Option<Received> {
         within("a frame", self.reader.read()).await.unwrap()
     }
 
@@ -224,6 +218,50 @@ impl Gateway {
     }
 }
 
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+/// A worker without a gateway.
+pub(super) struct Orphan {
+    pub(super) worker: JoinHandle<ExitReason>,
+    pub(super) endpoint: Endpoint,
+}
+
+impl Orphan {
+    /// A gateway of the first generation comes to its endpoint.
+    pub(super) async fn found(self) -> Gateway {
+        let mut listener = self.bind();
+        self.met_at(&mut *listener, 1).await
+    }
+
+    pub(super) fn bind(&self) -> Box<dyn Listener> {
+        bind(&self.endpoint).unwrap()
+    }
+
+    /// A gateway of that generation proves itself at its endpoint.
+    pub(super) async fn met_at(self, listener: &mut dyn Listener, generation: u64) -> Gateway {
+        let accepted = within("a connection", listener.accept()).await.unwrap();
+        let (mut reader, mut writer) = link::split(accepted.connection, SESSION, 16 * 1024 * 1024);
+        let secret = Secret::from_slice(&SECRET).unwrap();
+        let side = GatewaySide { secret: &secret, versions: VersionRange::OURS, generation };
+        within("the handshake", gateway_handshake(&mut reader, &mut writer, side)).await.unwrap();
+        Gateway {
+            reader,
+            writer,
+            worker: self.worker,
+            endpoint: self.endpoint,
+            last_call: 0,
+            events: Vec::new(),
+            losses: Vec::new(),
+            faults: Vec::new(),
+            heartbeats: Vec::new(),
+            answers: Vec::new(),
+            repeated: Vec::new(),
+        }
+    }
+
+    pub(super) async fn ended(self) -> ExitReason {
+        within("the worker's end", self.worker).await.unwrap()
+    }
+}
+
+pub(super) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("no {what} within {LIMIT:?}"))
 }
