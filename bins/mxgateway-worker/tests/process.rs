@@ -4,5 +4,6 @@
 #[cfg(test)]
 #[cfg(unix)]
 mod process {
+    mod orphan;
     mod worker;
 }

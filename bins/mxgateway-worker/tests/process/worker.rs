@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::{CrashFault, InjectFaultCommand, inject_fault_command::Fault};
-use mxgateway_contracts::worker_v1::{Bootstrap, Command, Shutdown, StartEvents, envelope::Body};
+use mxgateway_contracts::worker_v1::{
+    Bootstrap, Command, Shutdown, StartEvents, WorkerReady, envelope::Body,
+};
 use mxgateway_worker_host::ExitReason;
 use mxgateway_worker_ipc::handshake::{GatewaySide, VersionRange, gateway_handshake};
 use mxgateway_worker_ipc::link::{self, LinkReader, LinkWriter};
 use mxgateway_worker_ipc::secret::Secret;
-use mxgateway_worker_ipc::transport::{Connection, Endpoint, bind};
+use mxgateway_worker_ipc::transport::{Connection, Endpoint, Listener, bind};
 use prost::Message as _;
 use tokio::io::{ReadHalf, WriteHalf};
 
@@ -32,23 +34,28 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn reason(status: ExitStatus) -> Option<ExitReason> {
+pub(super) fn reason(status: ExitStatus) -> Option<ExitReason> {
     status.code().and_then(ExitReason::from_code)
 }
 
-struct Gateway {
-    child: Child,
-    reader: LinkReader<ReadHalf<Connection>>,
-    writer: LinkWriter<WriteHalf<Connection>>,
-    _folder: tempfile::TempDir,
+pub(super) struct Gateway {
+    pub(super) child: Child,
+    pub(super) reader: LinkReader<ReadHalf<Connection>>,
+    pub(super) writer: LinkWriter<WriteHalf<Connection>>,
+    pub(super) ready: WorkerReady,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// Starts a worker and brings it to the point where it serves.
 async fn serving() -> Gateway {
+    serving_with(|_| ()).await
+}
+
+pub(super) async fn serving_with(change: impl FnOnce(&mut Bootstrap)) -> Gateway {
     let folder = tempfile::tempdir().unwrap();
-    let endpoint = Endpoint::Unix(folder.path().join("run").join("w.sock"));
-    let mut listener = bind(&endpoint).unwrap();
-    let bootstrap = Bootstrap {
+    let endpoint = endpoint(&folder);
+    let listener = bind(&endpoint).unwrap();
+    let mut bootstrap = Bootstrap {
         session_id: SESSION.to_owned(),
         endpoint: endpoint.to_string(),
         secret: SECRET.to_vec(),
@@ -57,23 +64,43 @@ async fn serving() -> Gateway {
         backend_name: "simulator".to_owned(),
         ..Bootstrap::default()
     };
+    change(&mut bootstrap);
     let bytes = bootstrap.encode_to_vec();
     let mut child = worker(&["--session-id", SESSION]).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&u32::try_from(bytes.len()).unwrap().to_le_bytes()).unwrap();
     stdin.write_all(&bytes).unwrap();
     drop(stdin);
+    meet(listener, child, folder, 1).await
+}
+
+fn endpoint(folder: &tempfile::TempDir) -> Endpoint {
+    Endpoint::Unix(folder.path().join("run").join("w.sock"))
+}
+
+/// A gateway of that generation at the endpoint of a worker that runs already.
+pub(super) async fn adopt(child: Child, folder: tempfile::TempDir, generation: u64) -> Gateway {
+    let listener = bind(&endpoint(&folder)).unwrap();
+    meet(listener, child, folder, generation).await
+}
+
+async fn meet(
+    mut listener: Box<dyn Listener>,
+    child: Child,
+    folder: tempfile::TempDir,
+    generation: u64,
+) -> Gateway {
     let accepted = tokio::time::timeout(Duration::from_secs(20), listener.accept());
     let accepted = accepted.await.expect("the worker did not connect within 20 s").unwrap();
     assert_eq!(accepted.peer_process_id, Some(child.id()));
     let (mut reader, mut writer) = link::split(accepted.connection, SESSION, 1 << 20);
     let secret = Secret::from_slice(&SECRET).unwrap();
-    let side = GatewaySide { secret: &secret, versions: VersionRange::OURS, generation: 1 };
+    let side = GatewaySide { secret: &secret, versions: VersionRange::OURS, generation };
     gateway_handshake(&mut reader, &mut writer, side).await.unwrap();
-    let ready = reader.read().await.unwrap().unwrap();
-    assert!(matches!(ready.body, Body::WorkerReady(_)), "{ready:?}");
+    let received = reader.read().await.unwrap().unwrap();
+    let Body::WorkerReady(ready) = received.body else { panic!("{received:?}") };
     writer.send(0, Body::StartEvents(StartEvents { after_sequence: 0 })).await.unwrap();
-    Gateway { child, reader, writer, _folder: folder }
+    Gateway { child, reader, writer, ready, folder }
 }
 
 #[tokio::test]
