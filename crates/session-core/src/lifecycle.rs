@@ -82,6 +82,9 @@ pub enum Fault {
     /// The worker process ended by itself.
     #[error("the worker ended: {0}")]
     WorkerExited(String),
+    /// The gateway was started anew and could not take the worker over.
+    #[error("the worker was not taken over after a restart of the gateway: {0}")]
+    NotTakenOver(String),
     /// The worker stopped answering.
     #[error("the worker does not answer: {0}")]
     WorkerHung(String),
@@ -132,6 +135,11 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
+    /// That of a session whose gateway was restarted.
+    pub fn recovering() -> Self {
+        Self { state: SessionState::Recovering, ..Self::default() }
+    }
+
     /// Where the session is.
     pub fn state(&self) -> SessionState {
         self.state

@@ -95,6 +95,12 @@ impl SessionCore {
         }
     }
 
+    /// A session of an earlier gateway, in state Recovering. Its worker numbers its events in this epoch.
+    pub fn recovering(settings: SessionSettings, epoch: u64, now: Instant) -> Self {
+        let distributor = Distributor::new(settings.events, epoch);
+        Self { lifecycle: Lifecycle::recovering(), distributor, ..Self::new(settings, now) }
+    }
+
     /// The state machine, to look at.
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
@@ -154,6 +160,20 @@ impl SessionCore {
     pub fn ready(&mut self, epoch: u64, now: Instant) -> Result<(), IllegalTransition> {
         self.lifecycle.advance(SessionState::Ready)?;
         self.distributor.set_epoch(epoch);
+        self.touch(now);
+        Ok(())
+    }
+
+    /// What the worker still has of its events comes after this sequence. Only before the first event.
+    pub fn begin_after(&mut self, sequence: u64, now: Instant) -> Result<(), OutOfOrder> {
+        // As a loss it is what it is for whoever asks for something before: gone, and counted.
+        self.distributor.publish_loss(sequence, now).map(drop)
+    }
+
+    /// The worker was taken over, and what it had to say is in.
+    pub fn adopted(&mut self, now: Instant) -> Result<(), IllegalTransition> {
+        self.lifecycle.advance(SessionState::Handshaking)?;
+        self.lifecycle.advance(SessionState::Ready)?;
         self.touch(now);
         Ok(())
     }

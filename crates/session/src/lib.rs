@@ -26,6 +26,6 @@ pub use session::{
 pub use shared::EventSink;
 pub use subscription::{StreamElement, Subscription};
 pub use worker_port::{
-    LaunchError, LaunchRequest, Launched, OnReply, PortError, RefusalKind, WorkerIdentity, WorkerLauncher,
-    WorkerPort,
+    LaunchError, LaunchRequest, Launched, OnReply, PortError, RecoveredSession, RefusalKind, WorkerIdentity,
+    WorkerLauncher, WorkerPort,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mxgateway_session_core::distributor::{BackpressurePolicy, DistributorSettings};
 use mxgateway_session_core::lease::LeaseSettings;
@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::id::SessionId;
 use crate::session::{OpenOptions, Session, SessionLimits};
 use crate::shared::{EventSink, Shared};
-use crate::worker_port::{LaunchError, LaunchRequest, WorkerLauncher, WorkerPort};
+use crate::worker_port::{LaunchError, LaunchRequest, RecoveredSession, WorkerLauncher, WorkerPort};
 
 /// Sessions that ended are remembered, so that their clients learn what became of them: the last this many.
 const REMEMBERED_SESSIONS: usize = 200;
@@ -106,6 +106,8 @@ pub struct SessionManager<L: WorkerLauncher> {
     settings: ManagerSettings,
     sessions: Arc<Mutex<Sessions<L::Port>>>,
     tasks: TaskTracker,
+    /// Cancelled when the workers are left to another process.
+    leaving: CancellationToken,
 }
 
 impl<L: WorkerLauncher> std::fmt::Debug for SessionManager<L> {
@@ -123,6 +125,7 @@ impl<L: WorkerLauncher> SessionManager<L> {
             settings,
             sessions: Arc::new(Mutex::new(sessions)),
             tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
         }
     }
 
@@ -141,15 +144,29 @@ impl<L: WorkerLauncher> SessionManager<L> {
             } else {
                 keep(&session).await;
             }
-            session.shared().core().retire();
-            let mut sessions = sessions.lock();
-            sessions.open.remove(&session.id());
-            sessions.ended.push_back(session);
-            while sessions.ended.len() > REMEMBERED_SESSIONS {
-                sessions.ended.pop_front();
-            }
+            sessions.lock().end(session);
         });
         opened.await.unwrap_or(Err(OpenError::Closed))
+    }
+
+    /// Takes sessions of an earlier process in. They are there at once, in state Recovering; their workers are
+    /// taken over at the same time, each by itself. Call it within a tokio runtime.
+    pub fn recover(&self, sessions: impl IntoIterator<Item = RecoveredSession>) {
+        for RecoveredSession { session_id, options, opened_at, epoch } in sessions {
+            let core = SessionCore::recovering(self.settings.session, epoch, Instant::now());
+            let shared = Shared::new(session_id, core);
+            let session = Session::new(shared, options, self.limits(), opened_at, self.tasks.clone());
+            self.sessions.lock().open.insert(session_id, session.clone());
+            let launcher = Arc::clone(&self.launcher);
+            let sessions = Arc::clone(&self.sessions);
+            let leaving = self.leaving.clone();
+            self.tasks.spawn(async move {
+                if adopt(&*launcher, &session, &leaving).await {
+                    keep(&session).await;
+                }
+                sessions.lock().end(session);
+            });
+        }
     }
 
     /// The session with this id, also when it ended not long ago.
@@ -197,6 +214,18 @@ impl<L: WorkerLauncher> SessionManager<L> {
         killing.wait().await;
     }
 
+    /// Ends every session here, opens no more, and leaves the workers to another process. Returns when nothing of
+    /// them is left here.
+    pub async fn hand_over(&self) {
+        self.sessions.lock().admit = false;
+        self.leaving.cancel();
+        for session in self.list() {
+            self.tasks.spawn(async move { session.leave().await });
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
     /// Ends every session and opens no more; returns when all workers are gone.
     pub async fn shutdown(&self) {
         self.sessions.lock().admit = false;
@@ -209,13 +238,8 @@ impl<L: WorkerLauncher> SessionManager<L> {
 
     fn admit(&self, options: OpenOptions) -> Result<Session<L::Port>, OpenError> {
         let id = SessionId::random().map_err(|error| OpenError::Random(error.to_string()))?;
-        let limits = SessionLimits {
-            max_pending_commands: self.settings.max_pending_commands,
-            shutdown_timeout: self.settings.shutdown_timeout,
-            bookmark_interval: self.settings.bookmark_interval,
-        };
         let shared = Shared::new(id, SessionCore::new(self.settings.session, Instant::now()));
-        let session = Session::new(shared, options, limits, self.tasks.clone());
+        let session = Session::new(shared, options, self.limits(), SystemTime::now(), self.tasks.clone());
         let mut sessions = self.sessions.lock();
         if !sessions.admit {
             return Err(OpenError::Stopping);
@@ -227,13 +251,38 @@ impl<L: WorkerLauncher> SessionManager<L> {
         sessions.open.insert(id, session.clone());
         Ok(session)
     }
+
+    fn limits(&self) -> SessionLimits {
+        SessionLimits {
+            max_pending_commands: self.settings.max_pending_commands,
+            shutdown_timeout: self.settings.shutdown_timeout,
+            bookmark_interval: self.settings.bookmark_interval,
+        }
+    }
+}
+
+impl<P: WorkerPort> Sessions<P> {
+    /// From the open ones to those that are remembered.
+    fn end(&mut self, session: Session<P>) {
+        session.shared().core().retire();
+        self.open.remove(&session.id());
+        self.ended.push_back(session);
+        while self.ended.len() > REMEMBERED_SESSIONS {
+            self.ended.pop_front();
+        }
+    }
 }
 
 /// Brings the worker up, unless the session is closed meanwhile.
 async fn launch<L: WorkerLauncher>(launcher: &L, session: &Session<L::Port>) -> Result<(), OpenError> {
     let shared = session.shared();
     shared.core().advance(SessionState::Starting).map_err(|_| OpenError::Closed)?;
-    let request = LaunchRequest { session_id: session.id(), backend: session.options().backend.clone() };
+    let request = LaunchRequest {
+        session_id: session.id(),
+        backend: session.options().backend.clone(),
+        options: session.options().clone(),
+        opened_at: session.opened_at(),
+    };
     let launching = launcher.launch(request, EventSink { shared: Arc::clone(shared) });
     let launched = tokio::select! {
         launched = launching => launched,
@@ -258,6 +307,43 @@ async fn launch<L: WorkerLauncher>(launcher: &L, session: &Session<L::Port>) -> 
         "Session ready"
     );
     Ok(())
+}
+
+/// Takes the worker of an earlier process over; true when the session is ready.
+async fn adopt<L: WorkerLauncher>(
+    launcher: &L,
+    session: &Session<L::Port>,
+    leaving: &CancellationToken,
+) -> bool {
+    let shared = session.shared();
+    let sink = EventSink { shared: Arc::clone(shared) };
+    let launched = match launcher.adopt(session.id(), sink.clone()).await {
+        Ok(launched) => launched,
+        Err(fault) => {
+            sink.fail(fault);
+            return false;
+        }
+    };
+    let worker = launched.worker.clone();
+    session.set_worker(launched.port, launched.worker);
+    let ready = shared.core().adopted(Instant::now());
+    if ready.is_err() {
+        // Faulted or closed in between: whoever did that did not see the worker yet.
+        if leaving.is_cancelled() {
+            session.release_worker().await;
+        } else {
+            session.bury_worker().await;
+        }
+        return false;
+    }
+    tracing::info!(
+        session_id = %session.id(),
+        worker_process_id = worker.process_id,
+        client_name = session.options().client_name,
+        events = session.status().retained_events,
+        "Session taken over from an earlier gateway"
+    );
+    true
 }
 
 /// Waits for a session's end; a faulted one loses its worker at once.

@@ -20,7 +20,7 @@ use crate::subscription::Subscription;
 use crate::worker_port::{OnReply, PortError, WorkerIdentity, WorkerPort};
 
 /// What a session is opened with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
     /// Which backend; empty for the launcher's default.
     pub backend: String,
@@ -166,6 +166,7 @@ impl<P: WorkerPort> Session<P> {
         shared: Arc<Shared>,
         options: OpenOptions,
         limits: SessionLimits,
+        opened_at: SystemTime,
         tasks: TaskTracker,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -175,7 +176,7 @@ impl<P: WorkerPort> Session<P> {
             limits,
             pending: Arc::default(),
             item_commands: Mutex::default(),
-            opened_at: SystemTime::now(),
+            opened_at,
             tasks,
         }))
     }
@@ -344,6 +345,25 @@ impl<P: WorkerPort> Session<P> {
     pub(crate) async fn bury_worker(&self) {
         if let Some((port, _)) = self.0.worker.get() {
             port.kill().await;
+        }
+    }
+
+    /// Ends the session here, and leaves its worker to another process.
+    pub(crate) async fn leave(&self) {
+        let reason = CloseReason::GatewayShutdown;
+        let begun = self.0.shared.core().begin_close(reason);
+        match begun {
+            BeginClose::AlreadyClosed => return,
+            BeginClose::AlreadyClosing => return self.0.shared.closed.cancelled().await,
+            BeginClose::Begun => {}
+        }
+        self.release_worker().await;
+        self.finish(reason);
+    }
+
+    pub(crate) async fn release_worker(&self) {
+        if let Some((port, _)) = self.0.worker.get() {
+            port.release().await;
         }
     }
 

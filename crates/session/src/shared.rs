@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mxgateway_session_core::event::Event;
+use mxgateway_session_core::items::ItemChange;
 use mxgateway_session_core::lifecycle::{Fault, SessionState};
 use mxgateway_session_core::session::SessionCore;
 use parking_lot::{Mutex, MutexGuard};
@@ -90,6 +91,38 @@ impl EventSink {
         let news = self.shared.core().fail(fault.clone());
         if news {
             self.after_publish(Some(fault));
+        }
+    }
+
+    /// Of a worker that is taken over: its first event comes after this sequence, and what was before is gone.
+    pub fn begin_after(&self, sequence: u64) {
+        if sequence == 0 {
+            return;
+        }
+        if let Err(error) = self.shared.core().begin_after(sequence, Instant::now()) {
+            tracing::error!(session_id = %self.shared.id, %error, "Events came before their beginning");
+        }
+    }
+
+    /// Of a worker that is taken over: what is registered, added and advised, as it says itself.
+    pub fn restore(&self, items: impl IntoIterator<Item = ItemChange>) {
+        let mut core = self.shared.core();
+        for item in items {
+            core.apply(item);
+        }
+    }
+
+    /// Waits until the event of this sequence was published, or the session faults. Cancel-safe.
+    pub async fn reached(&self, sequence: u64) {
+        loop {
+            let news = self.shared.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            let newest = self.shared.core().distributor().newest().sequence;
+            if newest >= sequence || self.shared.faulted.is_cancelled() {
+                return;
+            }
+            news.await;
         }
     }
 

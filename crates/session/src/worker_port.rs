@@ -1,9 +1,12 @@
 //! What a session needs of its worker.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use mxgateway_session_core::lifecycle::Fault;
 
 use crate::id::SessionId;
+use crate::session::OpenOptions;
 use crate::shared::EventSink;
 
 /// A running worker, as its session drives it.
@@ -30,6 +33,12 @@ pub trait WorkerPort: Send + Sync + 'static {
 
     /// Ends the worker by force. Returns when it is gone; safe to repeat.
     fn kill(&self) -> impl Future<Output = ()> + Send;
+
+    /// Lets go of the worker, for another process to take it over. Returns when nothing of it is left here.
+    /// A worker that cannot go on alone is ended.
+    fn release(&self) -> impl Future<Output = ()> + Send {
+        self.kill()
+    }
 }
 
 /// What is to be done with a reply when it comes in. Must not wait.
@@ -48,6 +57,18 @@ pub trait WorkerLauncher: Send + Sync + 'static {
         request: LaunchRequest,
         sink: EventSink,
     ) -> impl Future<Output = Result<Launched<Self::Port>, LaunchError>> + Send;
+
+    /// Takes over the worker of a session that an earlier process opened. Its events, from the oldest that it
+    /// still has, are in `sink` when this returns, and so is what is registered, added and advised. On a fault,
+    /// nothing of the worker is left here.
+    fn adopt(
+        &self,
+        session_id: SessionId,
+        sink: EventSink,
+    ) -> impl Future<Output = Result<Launched<Self::Port>, Fault>> + Send {
+        let _nothing_to_adopt = (session_id, sink);
+        async { Err(Fault::NotTakenOver("workers do not outlive their gateway here".to_owned())) }
+    }
 }
 
 /// What is to be started.
@@ -57,6 +78,23 @@ pub struct LaunchRequest {
     pub session_id: SessionId,
     /// Which backend; empty for the launcher's default.
     pub backend: String,
+    /// What the session was opened with.
+    pub options: OpenOptions,
+    /// When it was opened.
+    pub opened_at: SystemTime,
+}
+
+/// A session that an earlier process opened and whose worker may live.
+#[derive(Clone, Debug)]
+pub struct RecoveredSession {
+    /// Its id.
+    pub session_id: SessionId,
+    /// What it was opened with.
+    pub options: OpenOptions,
+    /// When it was opened.
+    pub opened_at: SystemTime,
+    /// Under which its worker numbers the events.
+    pub epoch: u64,
 }
 
 /// A worker that is ready.
