@@ -32,6 +32,10 @@ pub struct SupervisorConfig {
     pub journal_capacity: u32,
     /// Bytes that the worker's journal keeps.
     pub journal_bytes: u64,
+    /// How long a listed worker lives without a gateway; see [`Supervisor::with_manifest`](crate::Supervisor).
+    pub max_orphan_lifetime: Duration,
+    /// How long taking a worker over may take.
+    pub adoption_timeout: Duration,
 }
 
 impl Default for SupervisorConfig {
@@ -50,6 +54,8 @@ impl Default for SupervisorConfig {
             max_frame_bytes: mxgateway_worker_ipc::frame::DEFAULT_MAX_FRAME_BYTES,
             journal_capacity: 16_384,
             journal_bytes: 64 << 20,
+            max_orphan_lifetime: Duration::from_secs(120),
+            adoption_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -36,6 +36,7 @@ enum End {
     Process(Exit),
     Silent(Duration),
     Killed,
+    Released,
 }
 
 /// Watches a worker until it is gone, tells those who wait, and reaps it.
@@ -46,7 +47,7 @@ pub(crate) async fn guard(
     sink: EventSink,
     heartbeat_grace: Duration,
 ) {
-    let StartedWorker { mut process, mut reader, writer, identity } = started;
+    let StartedWorker { mut process, mut reader, writer, identity, listing } = started;
     let burial = Burial(&link);
     let mut writing = AbortOnDropHandle::new(tokio::spawn(connection::write(writer, frames)));
     let heartbeat = Mutex::new(Heartbeat::new(heartbeat_grace, Instant::now()));
@@ -54,6 +55,13 @@ pub(crate) async fn guard(
         let reading = connection::read(&mut reader, &link, &sink, &heartbeat);
         first_end(reading, &mut writing, &mut process, &link, &heartbeat).await
     };
+    if let (End::Released, Some(listing)) = (&end, listing.as_ref()) {
+        drop(writing);
+        listing.keep();
+        link.pending.lock().close("the gateway leaves the worker to the next one");
+        info!(session_id = %link.session_id, worker_process_id = identity.process_id, "Worker left to the next gateway");
+        return;
+    }
     // A worker that was asked to end may do so after it hung up, within the limit it was given.
     let ended = match &end {
         End::Process(exit) => Ended::ByItself(*exit),
@@ -65,7 +73,10 @@ pub(crate) async fn guard(
             }
         }
         End::Connection(end) if hung_up(end) => process.end(EXIT_GRACE).await,
-        End::Connection(_) | End::Silent(_) | End::Killed => process.end(Duration::ZERO).await,
+        // Without a listing the next gateway would not know it.
+        End::Connection(_) | End::Released | End::Silent(_) | End::Killed => {
+            process.end(Duration::ZERO).await
+        }
     };
     drop(writing);
     let asked = link.stopping.is_cancelled();
@@ -73,6 +84,9 @@ pub(crate) async fn guard(
     link.pending.lock().close(&fault.to_string());
     if !asked {
         sink.fail(fault);
+    }
+    if let Some(listing) = listing {
+        listing.leave().await;
     }
     info!(session_id = %link.session_id, worker_process_id = identity.process_id, exit = %ended, asked, "Worker ended");
     drop(burial);
@@ -107,6 +121,7 @@ async fn first_end(
                 };
             }
             () = link.kill.cancelled() => return End::Killed,
+            () = link.released.cancelled() => return End::Released,
             () = sleep_until(look_at) => {}
         }
         let verdict = heartbeat.lock().verdict(Instant::now());
@@ -154,7 +169,7 @@ fn fault(end: &End, ended: Ended) -> Fault {
         End::Silent(silence) => {
             Fault::WorkerHung(format!("no sign of life for {:.1} s; it was killed", silence.as_secs_f64()))
         }
-        End::Killed => Fault::WorkerExited("killed by the gateway".to_owned()),
+        End::Killed | End::Released => Fault::WorkerExited("killed by the gateway".to_owned()),
     }
 }
 

@@ -1,29 +1,63 @@
 //! Launches a worker process for a session.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use mxgateway_session::{EventSink, LaunchError, LaunchRequest, Launched, WorkerLauncher};
+use mxgateway_session::core::lifecycle::Fault;
+use mxgateway_session::{
+    EventSink, LaunchError, LaunchRequest, Launched, RecoveredSession, SessionId, WorkerLauncher,
+};
+use parking_lot::Mutex;
 use tracing::debug;
 
+use crate::adoption;
 use crate::config::SupervisorConfig;
 use crate::guardian;
+use crate::manifest::{Entry, Manifest, ManifestError, end_process};
 use crate::port::{Worker, WorkerLink};
-use crate::start::start;
+use crate::start::{FIRST_GENERATION, start};
 
 /// Backends that workers of this system have.
 const BACKENDS: &[&str] = if cfg!(windows) { &["simulator", "lmxproxy"] } else { &["simulator"] };
 
-/// Starts worker processes.
+/// Starts worker processes, and takes those of an earlier gateway over.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     config: Arc<SupervisorConfig>,
+    manifest: Option<Arc<Manifest>>,
+    /// Found in the manifest, and not asked for yet.
+    found: Arc<Mutex<HashMap<SessionId, Entry>>>,
 }
 
 impl Supervisor {
-    /// A supervisor with these settings, which were validated before.
+    /// A supervisor with these settings, which were validated before. Its workers end with this process.
     pub fn new(config: SupervisorConfig) -> Self {
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(config), manifest: None, found: Arc::default() }
+    }
+
+    /// A supervisor whose workers are listed, so that they outlive this process for some time.
+    pub fn with_manifest(config: SupervisorConfig, manifest: Arc<Manifest>) -> Self {
+        Self { manifest: Some(manifest), ..Self::new(config) }
+    }
+
+    /// The sessions of earlier gateways that are to be adopted. Workers whose session nobody ever knew of are
+    /// ended. Once, at the start.
+    pub async fn recovered(&self) -> Result<Vec<RecoveredSession>, ManifestError> {
+        let Some(manifest) = &self.manifest else { return Ok(Vec::new()) };
+        let mut sessions = Vec::new();
+        for entry in manifest.entries().await? {
+            let session_id = entry.session_id;
+            let Some(epoch) = entry.epoch else {
+                end_process(&entry).await;
+                manifest.remove(session_id).await?;
+                continue;
+            };
+            let (options, opened_at) = (entry.options.clone(), entry.opened_at);
+            sessions.push(RecoveredSession { session_id, options, opened_at, epoch });
+            self.found.lock().insert(session_id, entry);
+        }
+        Ok(sessions)
     }
 }
 
@@ -40,10 +74,15 @@ impl WorkerLauncher for Supervisor {
                 BACKENDS.join(" and ")
             )));
         }
-        let started = start(config, backend, &sink).await.map_err(|error| {
-            let executable = config.executable.display();
-            LaunchError::Failed(format!("worker {executable} of {}: {}", request.session_id, chain(&error)))
-        })?;
+        let started =
+            start(config, self.manifest.as_ref(), &request, backend, &sink).await.map_err(|error| {
+                let executable = config.executable.display();
+                LaunchError::Failed(format!(
+                    "worker {executable} of {}: {}",
+                    request.session_id,
+                    chain(&error)
+                ))
+            })?;
         debug!(
             session_id = %request.session_id,
             worker_process_id = started.process.id(),
@@ -51,10 +90,18 @@ impl WorkerLauncher for Supervisor {
             "Worker ready"
         );
         let worker = started.identity.clone();
-        let (link, frames) = WorkerLink::new(request.session_id, config.max_frame_bytes);
+        let (link, frames) = WorkerLink::new(request.session_id, config.max_frame_bytes, FIRST_GENERATION);
         let port = Worker::new(Arc::clone(&link));
         tokio::spawn(guardian::guard(started, link, frames, sink, config.heartbeat_grace));
         Ok(Launched { port, worker })
+    }
+
+    async fn adopt(&self, session_id: SessionId, sink: EventSink) -> Result<Launched<Worker>, Fault> {
+        let entry = self.found.lock().remove(&session_id);
+        match (&self.manifest, entry) {
+            (Some(manifest), Some(entry)) => adoption::adopt(&self.config, manifest, entry, &sink).await,
+            (Some(_) | None, _) => Err(Fault::NotTakenOver("it is not on the list of workers".to_owned())),
+        }
     }
 }
 

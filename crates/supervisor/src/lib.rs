@@ -3,9 +3,12 @@
 //! [`Supervisor`] launches a worker for a session and hands out a [`Worker`] to drive it. Behind that, one
 //! guardian task owns the process and the reading half of its connection until both are gone; whatever
 //! ends first ends the other, the calls that wait, and the session.
+//!
+//! With a [`Manifest`], workers outlive the gateway for some time, and the next one takes them over.
 
 #![forbid(unsafe_code)]
 
+mod adoption;
 mod config;
 mod connection;
 mod exit;
@@ -13,6 +16,8 @@ mod guardian;
 mod heartbeat;
 mod identity;
 mod launcher;
+mod listing;
+mod manifest;
 mod pending;
 mod port;
 mod process;
@@ -22,4 +27,5 @@ pub use config::SupervisorConfig;
 pub use connection::event_family;
 pub use identity::ProcessIdentity;
 pub use launcher::Supervisor;
+pub use manifest::{Manifest, ManifestError, OPERATION_LIMIT as MANIFEST_LIMIT};
 pub use port::{Worker, WorkerReply};

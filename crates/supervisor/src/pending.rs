@@ -9,10 +9,14 @@ use tokio::sync::oneshot;
 
 use crate::port::WorkerReply;
 
+/// Bits of a call id that are free for the calls of one gateway.
+const CALL_ID_BITS: u32 = 40;
+
 /// What a call comes to.
 pub(crate) type Answer = Result<WorkerReply, PortError>;
 
-/// The calls of one worker. Call ids begin at 1 and are never used again.
+/// The calls of one worker. Call ids begin at 1, or higher for a worker that had another gateway before, and are
+/// never used again.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     last_call_id: u64,
@@ -35,6 +39,11 @@ impl fmt::Debug for Call {
 }
 
 impl Pending {
+    /// Calls to a worker that may still be at those of gateways before this one, from generation 1.
+    pub(crate) fn of_generation(generation: u64) -> Self {
+        Self { last_call_id: generation.saturating_sub(1) << CALL_ID_BITS, ..Self::default() }
+    }
+
     /// A new call: its id and where its answer will be.
     pub(crate) fn begin(
         &mut self,
@@ -118,6 +127,14 @@ mod tests {
         assert!(first_answer.try_recv().is_err());
         assert!(pending.abandon(first));
         assert!(!answer(&mut pending, first, Err(busy)));
+    }
+
+    #[test]
+    fn gateways_that_follow_each_other_use_no_call_id_twice() {
+        let first = |generation| Pending::of_generation(generation).begin(None).unwrap().0;
+        assert_eq!(first(1), 1);
+        assert!(first(2) > u64::from(u32::MAX));
+        assert!(first(3) > first(2) + u64::from(u32::MAX));
     }
 
     #[test]

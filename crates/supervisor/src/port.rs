@@ -55,7 +55,9 @@ pub(crate) struct WorkerLink {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the worker has to end now.
     pub(crate) kill: CancellationToken,
-    /// Cancelled when the process is gone.
+    /// Cancelled when the worker is left to another gateway.
+    pub(crate) released: CancellationToken,
+    /// Cancelled when nothing of it is left here.
     pub(crate) gone: CancellationToken,
     outbound: mpsc::Sender<Outbound>,
     room: Arc<Semaphore>,
@@ -72,15 +74,20 @@ pub(crate) struct Outbound {
 
 impl WorkerLink {
     /// The shared part, and where its frames come out.
-    pub(crate) fn new(session_id: SessionId, max_frame_bytes: u32) -> (Arc<Self>, mpsc::Receiver<Outbound>) {
+    pub(crate) fn new(
+        session_id: SessionId,
+        max_frame_bytes: u32,
+        generation: u64,
+    ) -> (Arc<Self>, mpsc::Receiver<Outbound>) {
         let (outbound, frames) = mpsc::channel(OUTBOUND_FRAMES);
         let overhead = session_id.to_string().len() + ENVELOPE_BYTES;
         let largest = usize::try_from(max_frame_bytes).unwrap_or(usize::MAX);
         let link = Self {
             session_id,
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::of_generation(generation)),
             stopping: CancellationToken::new(),
             kill: CancellationToken::new(),
+            released: CancellationToken::new(),
             gone: CancellationToken::new(),
             outbound,
             room: Arc::new(Semaphore::new(
@@ -168,6 +175,11 @@ impl WorkerPort for Worker {
             warn!(session_id = %link.session_id, limit_ms = limit.as_millis(), "Worker did not end in time and is killed");
         }
         self.kill().await;
+    }
+
+    async fn release(&self) {
+        self.link.released.cancel();
+        self.link.gone.cancelled().await;
     }
 
     async fn kill(&self) {

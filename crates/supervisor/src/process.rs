@@ -12,13 +12,25 @@ use tracing::error;
 
 use crate::config::SupervisorConfig;
 use crate::exit::describe;
+use crate::identity::IdentifiedProcess;
 use crate::start::StartError;
 
-/// A worker's process; killed when dropped.
+/// How long a killed process that is not a child may take until it is gone.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// A worker's process; killed when dropped, unless it is to stay.
 #[derive(Debug)]
 pub(crate) struct WorkerProcess {
-    child: Child,
+    process: Process,
     process_id: u32,
+    stays: bool,
+}
+
+#[derive(Debug)]
+enum Process {
+    Child(Child),
+    /// Of an earlier gateway, so that nobody tells how it ends.
+    Adopted(IdentifiedProcess),
 }
 
 impl WorkerProcess {
@@ -40,13 +52,23 @@ impl WorkerProcess {
         let mut command = Command::new(path);
         // For people who look at a list of processes; the worker learns everything from its bootstrap.
         command.arg("--session-id").arg(session_id);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
-        // Ctrl-C in the gateway's terminal is for the gateway, which ends its workers in good order.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        // Ctrl-C in the gateway's terminal is for the gateway, which ends its workers in good order or leaves them.
         #[cfg(unix)]
         command.process_group(0);
         let child = command.spawn().map_err(StartError::Spawn)?;
         let process_id = child.id().unwrap_or_default();
-        Ok(Self { child, process_id })
+        Ok(Self { process: Process::Child(child), process_id, stays: false })
+    }
+
+    /// A process that is taken over.
+    pub(crate) fn adopted(process: IdentifiedProcess, process_id: u32) -> Self {
+        Self { process: Process::Adopted(process), process_id, stays: true }
+    }
+
+    /// From now on it is not killed when this is dropped.
+    pub(crate) fn let_stay(&mut self) {
+        self.stays = true;
     }
 
     /// The process.
@@ -56,12 +78,21 @@ impl WorkerProcess {
 
     /// Where the bootstrap goes; once.
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
+        match &mut self.process {
+            Process::Child(child) => child.stdin.take(),
+            Process::Adopted(_) => None,
+        }
     }
 
     /// Waits until the process has ended by itself. Cancel-safe.
     pub(crate) async fn wait(&mut self) -> Exit {
-        Exit(self.child.wait().await.ok())
+        match &mut self.process {
+            Process::Child(child) => Exit(child.wait().await.ok()),
+            Process::Adopted(process) => {
+                process.ended().await;
+                Exit(None)
+            }
+        }
     }
 
     /// Waits until the process has ended, and kills it when it has not after `grace`.
@@ -69,10 +100,28 @@ impl WorkerProcess {
         if let Ok(exit) = tokio::time::timeout(grace, self.wait()).await {
             return Ended::ByItself(exit);
         }
-        if let Err(error) = self.child.kill().await {
+        let killed = match &mut self.process {
+            Process::Child(child) => child.kill().await,
+            Process::Adopted(process) => match process.kill() {
+                Ok(()) => tokio::time::timeout(KILL_LIMIT, process.ended()).await.map_err(io::Error::from),
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = killed {
             error!(process_id = self.process_id, %error, "Worker process could not be killed");
         }
         Ended::Killed
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        if let (Process::Child(child), false) = (&mut self.process, self.stays)
+            && let Err(error) = child.start_kill()
+        {
+            // It has ended and was waited for, which is as it should be.
+            tracing::debug!(process_id = self.process_id, %error, "Worker process was not killed");
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::worker_v1::{Bootstrap, StartEvents, WorkerReady, envelope::Body};
-use mxgateway_session::{EventSink, WorkerIdentity};
+use mxgateway_session::{EventSink, LaunchRequest, SessionId, WorkerIdentity};
 use mxgateway_worker_ipc::frame::FrameError;
 use mxgateway_worker_ipc::handshake::{GatewaySide, HandshakeError, VersionRange, gateway_handshake};
 use mxgateway_worker_ipc::link::{LinkError, LinkReader, LinkWriter, body_name, split};
@@ -20,6 +21,8 @@ use tracing::warn;
 
 use crate::config::SupervisorConfig;
 use crate::connection::FaultText;
+use crate::listing::Listing;
+use crate::manifest::Manifest;
 use crate::process::{Ended, Exit, WorkerProcess, send_bootstrap};
 
 /// After the worker's process ended, how long what it had sent before is looked for.
@@ -27,14 +30,16 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// After the worker hung up, how long its exit code is waited for.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// Grows with each gateway that takes a worker over; this one started it.
-const FIRST_GENERATION: u64 = 1;
+pub(crate) const FIRST_GENERATION: u64 = 1;
 
 /// A worker that is ready, with the only handles to its process and its connection.
 pub(crate) struct StartedWorker {
     pub(crate) process: WorkerProcess,
-    pub(crate) reader: LinkReader<ReadHalf<Connection>>,
-    pub(crate) writer: LinkWriter<WriteHalf<Connection>>,
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
     pub(crate) identity: WorkerIdentity,
+    /// `None` when it ends with this gateway.
+    pub(crate) listing: Option<Listing>,
 }
 
 /// Why a worker did not become ready. The executable and the session are named by the caller.
@@ -46,16 +51,14 @@ pub(crate) enum StartError {
     Spawn(#[source] io::Error),
     #[error("its log {} cannot be written", path.display())]
     Log { path: PathBuf, source: io::Error },
-    #[error("no random numbers")]
-    Random(#[source] getrandom::Error),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error("the bootstrap could not be written")]
     Bootstrap(#[source] FrameError),
-    #[error("it did not {step} within {} s (workers.startup_timeout_seconds)", limit.as_secs_f64())]
-    Timeout { step: &'static str, limit: Duration },
+    #[error("it did not {step} within {} s ({})", limit.time.as_secs_f64(), limit.key)]
+    Timeout { step: &'static str, limit: Limit },
     #[error("the handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
     #[error(transparent)]
@@ -76,7 +79,7 @@ pub(crate) enum StartError {
 
 impl StartError {
     /// The worker hung up without a word, so that its exit code says more.
-    fn is_hang_up(&self) -> bool {
+    pub(crate) fn is_hang_up(&self) -> bool {
         match self {
             Self::Closed | Self::Handshake(HandshakeError::Closed(_)) => true,
             Self::Handshake(HandshakeError::Link(error)) | Self::Link(error) => match error {
@@ -90,7 +93,6 @@ impl StartError {
             | Self::ExecutableMissing { .. }
             | Self::Spawn(_)
             | Self::Log { .. }
-            | Self::Random(_)
             | Self::Secret(_)
             | Self::Transport(_)
             | Self::Timeout { .. }
@@ -106,22 +108,42 @@ impl StartError {
 /// Starts a worker. On failure, and when dropped, the process is killed and the socket removed.
 pub(crate) async fn start(
     config: &SupervisorConfig,
+    manifest: Option<&Arc<Manifest>>,
+    request: &LaunchRequest,
     backend: &str,
     sink: &EventSink,
 ) -> Result<StartedWorker, StartError> {
-    let session_id = sink.session_id().to_string();
-    let endpoint = new_endpoint(config)?;
+    let session_id = request.session_id.to_string();
+    let endpoint = endpoint(config, request.session_id);
     // Before the worker exists, so that nobody else can sit at its endpoint.
     let listener = bind(&endpoint)?;
-    let secret = Secret::random()?;
-    let bootstrap = bootstrap(config, &session_id, &endpoint, &secret, backend);
     let mut process = WorkerProcess::spawn(config, &session_id)?;
     let stdin = process.take_stdin();
     let process_id = process.id();
+    // Before it gets its bootstrap, so that one that may outlive this gateway is always known to the next.
+    let listing = match manifest {
+        Some(manifest) => Listing::enter(manifest, request, backend, &endpoint, process_id).await,
+        None => None,
+    };
+    let secret = match &listing {
+        Some(listing) => listing.secret(),
+        None => Secret::random()?,
+    };
+    let bootstrap = Bootstrap {
+        max_orphan_lifetime: listing.as_ref().map(|_| wire_duration(config.max_orphan_lifetime)),
+        ..bootstrap(config, &session_id, &endpoint, &secret, backend)
+    };
 
     let brought_up = {
-        let attempt = Attempt { config, session_id: &session_id, secret: &secret, process_id, sink };
-        let mut bring_up = std::pin::pin!(attempt.bring_up(stdin, &bootstrap, listener));
+        let introduction = Introduction {
+            session_id: &session_id,
+            max_frame_bytes: config.max_frame_bytes,
+            secret: &secret,
+            process_id,
+            generation: FIRST_GENERATION,
+            limit: Limit { time: config.startup_timeout, key: "workers.startup_timeout_seconds" },
+        };
+        let mut bring_up = std::pin::pin!(bring_up(&introduction, sink, stdin, &bootstrap, listener));
         tokio::select! {
             brought_up = &mut bring_up => brought_up,
             exit = process.wait() => match timeout(LAST_WORDS, bring_up).await {
@@ -131,7 +153,13 @@ pub(crate) async fn start(
         }
     };
     match brought_up {
-        Ok((reader, writer, identity)) => Ok(StartedWorker { process, reader, writer, identity }),
+        Ok((reader, writer, identity)) => {
+            if let Some(listing) = &listing {
+                listing.ready(process_id, identity.epoch).await;
+                process.let_stay();
+            }
+            Ok(StartedWorker { process, reader, writer, identity, listing })
+        }
         Err(error) => {
             let grace = if error.is_hang_up() { EXIT_GRACE } else { Duration::ZERO };
             match process.end(grace).await {
@@ -142,50 +170,95 @@ pub(crate) async fn start(
     }
 }
 
-/// One attempt to bring up a process that runs.
-struct Attempt<'a> {
-    config: &'a SupervisorConfig,
-    session_id: &'a str,
-    secret: &'a Secret,
-    process_id: u32,
-    sink: &'a EventSink,
+/// How long something may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) time: Duration,
+    /// The key of the configuration that says so.
+    pub(crate) key: &'static str,
 }
 
-type BroughtUp = (LinkReader<ReadHalf<Connection>>, LinkWriter<WriteHalf<Connection>>, WorkerIdentity);
+type BroughtUp = (Reader, Writer, WorkerIdentity);
+pub(crate) type Reader = LinkReader<ReadHalf<Connection>>;
+pub(crate) type Writer = LinkWriter<WriteHalf<Connection>>;
 
-impl Attempt<'_> {
-    async fn bring_up(
+async fn bring_up(
+    introduction: &Introduction<'_>,
+    sink: &EventSink,
+    stdin: Option<ChildStdin>,
+    bootstrap: &Bootstrap,
+    mut listener: Box<dyn Listener>,
+) -> Result<BroughtUp, StartError> {
+    let deadline = Instant::now() + introduction.limit.time;
+    if let Some(stdin) = stdin {
+        let sent = async { send_bootstrap(stdin, bootstrap).await.map_err(StartError::Bootstrap) };
+        introduction.within(deadline, "take its bootstrap", sent).await?;
+    }
+    let accepted = introduction.accept(&mut *listener);
+    let connection = introduction.within(deadline, "connect", accepted).await?;
+    // The endpoint is free from here on.
+    drop(listener);
+    sink.handshaking();
+    let Introduced { reader, mut writer, ready, protocol_version } =
+        introduction.introduce(deadline, connection).await?;
+    introduction.start_events(deadline, &mut writer, 0).await?;
+    let identity = WorkerIdentity {
+        process_id: introduction.process_id,
+        epoch: ready.epoch,
+        backend_name: ready.backend_name,
+        protocol_version,
+    };
+    Ok((reader, writer, identity))
+}
+
+/// How a process that runs becomes a worker that is ready.
+#[derive(Debug)]
+pub(crate) struct Introduction<'a> {
+    pub(crate) session_id: &'a str,
+    pub(crate) max_frame_bytes: u32,
+    pub(crate) secret: &'a Secret,
+    pub(crate) process_id: u32,
+    pub(crate) generation: u64,
+    pub(crate) limit: Limit,
+}
+
+/// A worker that proved itself and is ready; it waits for the start of the events.
+pub(crate) struct Introduced {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+    pub(crate) ready: WorkerReady,
+    pub(crate) protocol_version: u32,
+}
+
+impl Introduction<'_> {
+    /// Handshake, and the wait for the backend.
+    pub(crate) async fn introduce(
         &self,
-        stdin: Option<ChildStdin>,
-        bootstrap: &Bootstrap,
-        listener: Box<dyn Listener>,
-    ) -> Result<BroughtUp, StartError> {
-        let deadline = Instant::now() + self.config.startup_timeout;
-        if let Some(stdin) = stdin {
-            let sent = async { send_bootstrap(stdin, bootstrap).await.map_err(StartError::Bootstrap) };
-            self.within(deadline, "take its bootstrap", sent).await?;
-        }
-        let connection = self.within(deadline, "connect", self.accept(listener)).await?;
-        self.sink.handshaking();
-        let (mut reader, mut writer) = split(connection, self.session_id, self.config.max_frame_bytes);
+        deadline: Instant,
+        connection: Connection,
+    ) -> Result<Introduced, StartError> {
+        let (mut reader, mut writer) = split(connection, self.session_id, self.max_frame_bytes);
         let side =
-            GatewaySide { secret: self.secret, versions: VersionRange::OURS, generation: FIRST_GENERATION };
+            GatewaySide { secret: self.secret, versions: VersionRange::OURS, generation: self.generation };
         let handshake = async { Ok(gateway_handshake(&mut reader, &mut writer, side).await?) };
         let handshaken = self.within(deadline, "complete the handshake", handshake).await?;
         let ready = self.within(deadline, "become ready", wait_ready(&mut reader)).await?;
-        let start = async { Ok(writer.send(0, Body::StartEvents(StartEvents { after_sequence: 0 })).await?) };
-        self.within(deadline, "read", start).await?;
-        let identity = WorkerIdentity {
-            process_id: self.process_id,
-            epoch: ready.epoch,
-            backend_name: ready.backend_name,
-            protocol_version: handshaken.version,
-        };
-        Ok((reader, writer, identity))
+        Ok(Introduced { reader, writer, ready, protocol_version: handshaken.version })
     }
 
-    /// The connection of our process; others are turned away. The endpoint is free afterwards.
-    async fn accept(&self, mut listener: Box<dyn Listener>) -> Result<Connection, StartError> {
+    /// Has the worker send its events from after a sequence on.
+    pub(crate) async fn start_events(
+        &self,
+        deadline: Instant,
+        writer: &mut Writer,
+        after_sequence: u64,
+    ) -> Result<(), StartError> {
+        let start = async { Ok(writer.send(0, Body::StartEvents(StartEvents { after_sequence })).await?) };
+        self.within(deadline, "read", start).await
+    }
+
+    /// The connection of our process; others are turned away.
+    pub(crate) async fn accept(&self, listener: &mut dyn Listener) -> Result<Connection, StartError> {
         loop {
             let accepted = listener.accept().await?;
             match accepted.peer_process_id {
@@ -202,18 +275,18 @@ impl Attempt<'_> {
         }
     }
 
-    async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         deadline: Instant,
         step: &'static str,
         work: impl Future<Output = Result<T, StartError>>,
     ) -> Result<T, StartError> {
-        let limit = self.config.startup_timeout;
+        let limit = self.limit;
         timeout_at(deadline, work).await.unwrap_or(Err(StartError::Timeout { step, limit }))
     }
 }
 
-async fn wait_ready(reader: &mut LinkReader<ReadHalf<Connection>>) -> Result<WorkerReady, StartError> {
+async fn wait_ready(reader: &mut Reader) -> Result<WorkerReady, StartError> {
     loop {
         let body = reader.read().await?.ok_or(StartError::Closed)?.body;
         if let Body::WorkerReady(ready) = body {
@@ -229,9 +302,12 @@ async fn wait_ready(reader: &mut LinkReader<ReadHalf<Connection>>) -> Result<Wor
     }
 }
 
-fn new_endpoint(config: &SupervisorConfig) -> Result<Endpoint, StartError> {
-    let number = getrandom::u64().map_err(StartError::Random)?;
-    Ok(Endpoint::Unix(config.runtime_directory.join(format!("w-{number:016x}.sock"))))
+/// Where a session's worker looks for its gateway, this one or the next. Short, for the operating system limits
+/// the length of a socket's path; the first 8 of the id's 16 bytes are random enough.
+fn endpoint(config: &SupervisorConfig, session_id: SessionId) -> Endpoint {
+    let id = session_id.to_string();
+    let digits = id.rsplit('-').next().and_then(|digits| digits.get(..16)).unwrap_or(&id);
+    Endpoint::Unix(config.runtime_directory.join(format!("w-{digits}.sock")))
 }
 
 fn bootstrap(

@@ -34,6 +34,10 @@ pub(crate) async fn play(script: &str) -> i32 {
     let mut stdin = FrameReader::new(tokio::io::stdin(), DEFAULT_MAX_FRAME_BYTES);
     let bootstrap: Bootstrap = stdin.read_message().await.unwrap().expect("a bootstrap");
     assert_eq!(stdin.read_message::<Bootstrap>().await.unwrap(), None, "one frame and then the end");
+    #[cfg(target_os = "linux")]
+    if script.starts_with("outlives") {
+        return crate::fake_orphan::play(script, bootstrap).await;
+    }
     if script == "never-connects" {
         return std::future::pending().await;
     }
@@ -199,7 +203,7 @@ impl FakeWorker {
     }
 }
 
-fn event(worker_sequence: u64, item_handle: i32) -> bytes::Bytes {
+pub(crate) fn event(worker_sequence: u64, item_handle: i32) -> bytes::Bytes {
     let family = EventFamily::OnDataChange.into();
     MxEvent { family, worker_sequence, server_handle: 1, item_handle, ..MxEvent::default() }
         .encode_to_vec()

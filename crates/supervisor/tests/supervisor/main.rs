@@ -5,6 +5,10 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+#[cfg(target_os = "linux")]
+mod adopting;
+#[cfg(target_os = "linux")]
+mod fake_orphan;
 mod fake_worker;
 mod harness;
 mod running;

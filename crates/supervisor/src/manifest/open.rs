@@ -1,0 +1,86 @@
+//! Opening: lock, file, connections, tables.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
+
+use super::{LOCK_FILE, ManifestError, OPERATION_LIMIT};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// There is one writer; a second one only so that a lost connection does not hold everybody up.
+const CONNECTIONS: u32 = 2;
+
+/// Makes the data directory and takes the lock in it, which the end of the process gives back.
+pub(super) fn lock(data_directory: &Path) -> Result<File, ManifestError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ManifestError::File { path, source }
+    };
+    private_folder(data_directory).map_err(failed(data_directory))?;
+    let path = data_directory.join(LOCK_FILE);
+    let lock = private_file(&path).map_err(failed(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(ManifestError::InUse { path }),
+        Err(TryLockError::Error(source)) => Err(ManifestError::File { path, source }),
+    }
+}
+
+/// The connections, and the instance's id.
+pub(super) async fn open(path: &Path) -> Result<(SqlitePool, String), ManifestError> {
+    // SQLite would make it readable for others. Those that it makes beside take its mode over.
+    private_file(path).map_err(|source| ManifestError::File { path: path.to_owned(), source })?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What a power cut takes are entries of workers that it ended, too.
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(OPERATION_LIMIT)
+        .disable_statement_logging();
+    let failed = |source| ManifestError::Open { path: path.to_owned(), source };
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(OPERATION_LIMIT)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    MIGRATIONS.run(&pool).await.map_err(|source| {
+        let path = path.to_owned();
+        if let MigrateError::VersionMissing(found) = source
+            && found > known
+        {
+            return ManifestError::NewerSchema { path, found, known };
+        }
+        ManifestError::Migrate { path, source }
+    })?;
+    let number = getrandom::u64().map_err(ManifestError::Random)?;
+    sqlx::query("INSERT OR IGNORE INTO instance (single, id) VALUES (1, ?)")
+        .bind(format!("{number:016x}"))
+        .execute(&pool)
+        .await
+        .map_err(failed)?;
+    let id = sqlx::query_scalar("SELECT id FROM instance").fetch_one(&pool).await.map_err(failed)?;
+    Ok((pool, id))
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
