@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use http::uri::PathAndQuery;
+use mxgateway_client::{Client, ClientOptions};
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::{
@@ -13,6 +14,7 @@ use mxgateway_contracts::v1::{
     OpenSessionRequest, RegisterCommand, StreamEventsRequest, StreamPosition, WriteCommand,
 };
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
+use secrecy::SecretString;
 use tempfile::TempDir;
 use tonic::body::Body;
 use tonic::client::GrpcService;
@@ -28,6 +30,8 @@ use crate::process::{self, Process};
 /// What the benches do.
 const SCOPES: &str = "session:open,session:close,invoke:read,invoke:write,events:read";
 const DATA: &str = "server.data_directory=data";
+/// Where a gateway listens unless told otherwise: a free port.
+const LISTEN: &str = "127.0.0.1:0";
 const STREAM_EVENTS: &str = "/mxgateway.v1.MxGateway/StreamEvents";
 /// What a client of a fast stream allows to be under way; the same for every server that is measured.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -39,6 +43,17 @@ pub(crate) struct Gateway {
     address: String,
     folder: TempDir,
     key: Bearer,
+    secret: SecretString,
+}
+
+/// What a gateway is started with: a galaxy, lines of sections of its configuration, and where it listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup<'a> {
+    pub(crate) galaxy: &'a str,
+    pub(crate) sessions: &'a str,
+    pub(crate) events: &'a str,
+    pub(crate) workers: &'a str,
+    pub(crate) listen: &'a str,
 }
 
 /// Puts an API key on each request.
@@ -66,6 +81,16 @@ async fn make_key(folder: &Path) -> anyhow::Result<String> {
         bail!("mxgateway apikey create failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Starts the program in its folder; gives where it listens, once it does.
+async fn run(listen: &str, folder: &Path) -> anyhow::Result<(Process, String)> {
+    // The folder of the sockets is relative, because the path of a Unix socket must be short.
+    let own = ["--set", "workers.runtime_directory=run", "--set", DATA, "--set", "http.listen="];
+    let arguments = ["run", "--listen", listen].into_iter().chain(own);
+    let mut process = Process::start(&process::beside("mxgateway")?, arguments, folder)?;
+    let address = process.says("mxgateway listening on ", folder).await?;
+    Ok((process, address))
 }
 
 /// A connection to `http://ADDRESS`.
@@ -107,22 +132,46 @@ impl Gateway {
 
     /// Starts one with this galaxy and these lines of `[sessions]` and `[events]`.
     pub(crate) async fn start_with(galaxy: &str, sessions: &str, events: &str) -> anyhow::Result<Self> {
+        Self::start_as(Setup { galaxy, sessions, events, workers: "", listen: LISTEN }).await
+    }
+
+    pub(crate) async fn start_as(setup: Setup<'_>) -> anyhow::Result<Self> {
+        let Setup { galaxy, sessions, events, workers, listen } = setup;
         let folder = process::folder()?;
         fs::write(folder.path().join("galaxy.toml"), galaxy)?;
         let config = format!(
             "[sessions]\nallow_multiple_event_subscribers = true\nmax_event_subscribers_per_session = 100000\n{sessions}\
-             [simulator]\ngalaxy_path = \"galaxy.toml\"\n[logging]\nfilter = \"warn\"\n[events]\n{events}"
+             [simulator]\ngalaxy_path = \"galaxy.toml\"\n[logging]\nfilter = \"warn\"\n[events]\n{events}\
+             [workers]\n{workers}"
         );
         fs::write(folder.path().join("mxgateway.toml"), config)?;
-        // The folder of the sockets is relative, because the path of a Unix socket must be short.
-        let key = format!("Bearer {}", make_key(folder.path()).await?);
-        let mut key: MetadataValue<Ascii> = key.parse().context("the key is not ASCII")?;
+        let secret = make_key(folder.path()).await?;
+        let mut key: MetadataValue<Ascii> =
+            format!("Bearer {secret}").parse().context("the key is not ASCII")?;
         key.set_sensitive(true);
-        let own = ["--set", "workers.runtime_directory=run", "--set", DATA, "--set", "http.listen="];
-        let arguments = ["run", "--listen", "127.0.0.1:0"].into_iter().chain(own);
-        let mut process = Process::start(&process::beside("mxgateway")?, arguments, folder.path())?;
-        let address = process.says("mxgateway listening on ", folder.path()).await?;
-        Ok(Self { process, address, folder, key: Bearer(key) })
+        let (process, address) = run(listen, folder.path()).await?;
+        Ok(Self { process, address, folder, key: Bearer(key), secret: secret.into() })
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await
+    }
+
+    /// Starts it again after [`Gateway::kill`], where it was and with what it had.
+    pub(crate) async fn start_again(&mut self) -> anyhow::Result<()> {
+        (self.process, self.address) = run(&self.address, self.folder.path()).await?;
+        Ok(())
+    }
+
+    /// A client as programs use it, with a connection of its own.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let options = ClientOptions {
+            endpoint: format!("http://{}", self.address),
+            api_key: Some(self.secret.clone()),
+            ..ClientOptions::default()
+        };
+        Ok(Client::connect(options)?)
     }
 
     pub(crate) async fn connect(&self) -> anyhow::Result<Channel> {

@@ -20,6 +20,7 @@ mod progress;
 mod read_bulk;
 mod replay;
 mod report;
+mod restart;
 mod row;
 mod storm;
 mod throughput;
@@ -59,6 +60,13 @@ enum Bench {
     Open(Options),
     /// Time to subscribe 10,000 tags
     BulkSubscribe(Options),
+    /// What clients lose and how long they wait when the gateway crashes and comes back
+    Restart {
+        #[command(flatten)]
+        options: Options,
+        #[command(flatten)]
+        load: restart::Load,
+    },
     /// All of them, with a document
     Report {
         #[command(flatten)]
@@ -124,6 +132,10 @@ async fn main() -> anyhow::Result<()> {
             let options = options.check()?;
             show(&bulk_subscribe::run(&options).await?, &options);
         }
+        Bench::Restart { options, load } => {
+            let options = options.check()?;
+            show(&restart::run(&options, &load).await?, &options);
+        }
         Bench::Report { options, output } => {
             let options = options.check()?;
             let mut rows = throughput::run(&options).await?;
@@ -135,6 +147,7 @@ async fn main() -> anyhow::Result<()> {
             rows.extend(authorization::run(&options).await?);
             rows.extend(open::run(&options).await?);
             rows.extend(bulk_subscribe::run(&options).await?);
+            rows.extend(restart::run(&options, &restart::Load::default()).await?);
             show(&rows, &options);
             report::write(&output, &rows, &options)?;
             note(&format!("wrote {}", output.display()));

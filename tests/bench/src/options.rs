@@ -62,7 +62,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bulk_subscribe, invoke, latency, memory, open, read_bulk, replay, throughput};
+    use crate::{bulk_subscribe, invoke, latency, memory, open, read_bulk, replay, restart, throughput};
 
     fn only(text: &str) -> Options {
         Options {
@@ -99,6 +99,7 @@ mod tests {
             read_bulk::run(&options).await,
             open::run(&options).await,
             bulk_subscribe::run(&options).await,
+            restart::run(&options, &restart::Load::default()).await,
         ];
         for rows in found {
             assert_eq!(rows.unwrap().len(), 0);

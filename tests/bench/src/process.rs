@@ -21,7 +21,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program in a folder, with its standard error in `NAME.log`, and without our environment.
+    /// Starts a program in a folder, with its standard error at the end of `NAME.log`, and without our
+    /// environment.
     pub(crate) fn start(
         program: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -29,13 +30,14 @@ impl Process {
     ) -> anyhow::Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let log = folder.join(format!("{name}.log"));
+        let errors = File::options().create(true).append(true).open(&log);
         let child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).with_context(|| format!("cannot create {}", log.display()))?)
+            .stderr(errors.with_context(|| format!("cannot write {}", log.display()))?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
@@ -66,6 +68,11 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kilobytes * 1024)
+    }
+
+    /// Ends it without asking it.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await.with_context(|| format!("cannot kill {}", self.name))
     }
 
     /// Asks it to end and waits.

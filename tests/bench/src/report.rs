@@ -46,6 +46,7 @@ fn targets(row: &Row) -> String {
         };
         let of = match of {
             Of::Value => row.unit.to_owned(),
+            Of::EveryRun => format!("{} in every run", row.unit),
             Of::Ratio(baseline) => format!("x {baseline}"),
         };
         (limit, of)

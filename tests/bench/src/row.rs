@@ -24,6 +24,8 @@ impl Bound {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     Value,
+    /// Each run by itself: a median would hide the one that failed.
+    EveryRun,
     Ratio(&'static str),
 }
 
@@ -80,6 +82,7 @@ impl Row {
     pub(crate) fn is_met(&self, of: Of, bound: Bound) -> Option<bool> {
         match of {
             Of::Value => Some(bound.is_met(self.value())),
+            Of::EveryRun => Some(!self.runs.is_empty() && self.runs.iter().all(|run| bound.is_met(*run))),
             Of::Ratio(baseline) => self.ratio(baseline).map(|ratio| bound.is_met(ratio)),
         }
     }
@@ -95,6 +98,7 @@ impl Row {
             .map(|(of, bound)| {
                 let of_name = match of {
                     Of::Value => "value",
+                    Of::EveryRun => "every_run",
                     Of::Ratio(baseline) => baseline,
                 };
                 let (kind, limit) = match bound {
@@ -142,6 +146,18 @@ mod tests {
         assert_eq!((&json["min"], &json["max"], &json["runs"]), (&json!(10.0), &json!(60.0), &json!(3)));
         assert_eq!(json["baselines"]["nats"], 10.0);
         assert_eq!(json["targets"][2]["met"], Value::Null);
+    }
+
+    #[test]
+    fn one_bad_run_is_not_outvoted() {
+        let mut row = Row::new("restart/lost", "events")
+            .target(Of::Value, Bound::AtMost(0.0))
+            .target(Of::EveryRun, Bound::AtMost(0.0));
+        assert_eq!(row.is_met(Of::EveryRun, Bound::AtMost(0.0)), Some(false), "nothing was measured");
+        row.runs = vec![0.0, 7.0, 0.0];
+        let met: Vec<_> = row.targets.iter().map(|(of, bound)| row.is_met(*of, *bound)).collect();
+        assert_eq!(met, [Some(true), Some(false)]);
+        assert_eq!(row.json()["targets"][1]["of"], "every_run");
     }
 
     #[test]
