@@ -44,6 +44,9 @@ pub(crate) enum Command {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) sources: SourceArguments,
+    /// When stopped, leave sessions and their workers to the next gateway (workers.enable_orphan_reattach)
+    #[arg(long)]
+    pub(crate) handover: bool,
 }
 
 #[derive(Args, Debug)]

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
 use mxgateway_galaxy::GalaxyError;
-use mxgateway_session::{ManagerSettings, SessionManager};
+use mxgateway_session::{ManagerSettings, RecoveredSession, SessionManager};
 use mxgateway_session_core::distributor::DistributorSettings;
 use mxgateway_session_core::lease::LeaseSettings;
 use mxgateway_session_core::ring::RingLimits;
 use mxgateway_session_core::session::SessionSettings;
-use mxgateway_supervisor::{Supervisor, SupervisorConfig};
+use mxgateway_supervisor::{Manifest, ManifestError, Supervisor, SupervisorConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -66,23 +67,51 @@ pub enum RunError {
     /// Keys cannot be verified.
     #[error("API keys cannot be used")]
     Security(#[from] SecurityError),
+    /// Workers cannot be listed, so that the next gateway would not find them.
+    #[error("workers cannot be taken over (workers.enable_orphan_reattach, server.data_directory)")]
+    Manifest(#[from] ManifestError),
+    /// There is nothing that could be left to the next gateway.
+    #[error("workers can only be left to the next gateway with workers.enable_orphan_reattach = true")]
+    HandoverWithoutReattach,
+    /// Processes cannot be told for certain.
+    #[error("workers can be taken over on Linux only (workers.enable_orphan_reattach)")]
+    ReattachUnsupported,
     /// A part that must run as long as the gateway ended.
     #[error("{0} ended although the gateway was not told to stop")]
     PartEnded(&'static str),
 }
 
-/// Runs the gateway until `stop`; tells `ready` the address once it listens.
-///
-/// The stop has stages: no new sessions, health says so; every session is closed with its worker, which
-/// ends the event streams; then open requests may end, and at last whatever is left is dropped.
+/// What a stop means for sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtStop {
+    /// They are closed, with their workers.
+    Close,
+    /// Their workers go on, for the next gateway to take them over.
+    HandOver,
+}
+
+/// Runs the gateway until `stop`, which closes every session; see [`run_with`].
 pub async fn run(
     config: Config,
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), RunError> {
+    run_with(config, AtStop::Close, stop, ready).await
+}
+
+/// Runs the gateway until `stop`; tells `ready` the address once it listens.
+///
+/// The stop has stages: no new sessions, health says so; every session is closed with its worker, which
+/// ends the event streams, or left to the next gateway, which ends the streams, too; then open requests may end, and at last whatever is left is dropped.
+pub async fn run_with(
+    config: Config,
+    at_stop: AtStop,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), RunError> {
     let tls = tls::load(&config.tls, &config.server.data_directory, SystemTime::now())?;
     let galaxy = Arc::new(GalaxyView::load(&config)?);
-    let supervisor = Supervisor::new(supervisor_config(&config));
+    let (supervisor, recovered) = supervisor(&config, at_stop).await?;
     let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
     let mut security = Security::open(&config).await?;
     let readiness = Readiness::new(config.workers.executable_path.clone(), security.watched());
@@ -106,6 +135,8 @@ pub async fn run(
         None => None,
     };
 
+    // Nothing stops the start from here on, and nobody is served yet.
+    sessions.recover(recovered);
     let stop_listening = CancellationToken::new();
     let force = CancellationToken::new();
     let limits =
@@ -164,7 +195,13 @@ pub async fn run(
         let _: Result<(), tokio::task::JoinError> = reporting.await;
     }
     let limit = config.server.shutdown_timeout;
-    let mut closing = std::pin::pin!(sessions.shutdown());
+    let closing = async {
+        match at_stop {
+            AtStop::Close => sessions.shutdown().await,
+            AtStop::HandOver => sessions.hand_over().await,
+        }
+    };
+    let mut closing = std::pin::pin!(closing);
     if tokio::time::timeout(limit, &mut closing).await.is_err() {
         tracing::warn!(
             limit_seconds = limit.as_secs_f64(),
@@ -191,6 +228,53 @@ pub async fn run(
     }
     tracing::info!("Gateway stopped");
     failed.map_or(Ok(()), Err)
+}
+
+/// The supervisor, and the sessions that earlier gateways left.
+async fn supervisor(
+    config: &Config,
+    at_stop: AtStop,
+) -> Result<(Supervisor, Vec<RecoveredSession>), RunError> {
+    let settings = supervisor_config(config);
+    let folder = &config.server.data_directory;
+    if config.workers.enable_orphan_reattach {
+        if !cfg!(target_os = "linux") {
+            return Err(RunError::ReattachUnsupported);
+        }
+        let manifest = Arc::new(Manifest::open(folder).await?);
+        let supervisor = Supervisor::with_manifest(settings, Arc::clone(&manifest));
+        let recovered = supervisor.recovered().await?;
+        let instance_id = manifest.instance_id();
+        tracing::info!(
+            instance_id,
+            sessions = recovered.len(),
+            "Workers outlive the gateway and are taken over"
+        );
+        return Ok((supervisor, recovered));
+    }
+    if at_stop == AtStop::HandOver {
+        return Err(RunError::HandoverWithoutReattach);
+    }
+    if Manifest::exists(folder) {
+        end_leftovers(folder).await;
+    }
+    Ok((Supervisor::new(settings), Vec::new()))
+}
+
+/// Ends the workers that a gateway left which let them outlive it. What cannot be ended ends by itself.
+async fn end_leftovers(data_directory: &Path) {
+    let ended = match Manifest::open(data_directory).await {
+        Ok(manifest) => manifest.end_all().await,
+        Err(error) => Err(error),
+    };
+    match ended {
+        Ok(0) => {}
+        Ok(workers) => tracing::info!(workers, "Workers of an earlier gateway ended"),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "Workers of an earlier gateway could not be looked for");
+        }
+    }
 }
 
 async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
@@ -271,5 +355,7 @@ fn supervisor_config(config: &Config) -> SupervisorConfig {
         max_frame_bytes: workers.max_frame_bytes.get(),
         journal_capacity: u32::try_from(workers.journal_capacity.get()).unwrap_or(u32::MAX),
         journal_bytes: config.events.replay_buffer_bytes.get() as u64,
+        max_orphan_lifetime: workers.max_orphan_lifetime,
+        adoption_timeout: workers.adoption_timeout,
     }
 }

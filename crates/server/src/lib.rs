@@ -14,4 +14,4 @@ mod readiness;
 pub mod security;
 pub mod tls;
 
-pub use gateway::{RunError, run};
+pub use gateway::{AtStop, RunError, run, run_with};

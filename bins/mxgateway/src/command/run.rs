@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
+use mxgateway_server::AtStop;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::RunArguments;
@@ -22,7 +23,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(&stop)?;
-        mxgateway_server::run(config, stop, |address| {
+        let at_stop = if arguments.handover { AtStop::HandOver } else { AtStop::Close };
+        mxgateway_server::run_with(config, at_stop, stop, |address| {
             // Scripts wait for this line. That nobody reads it is no reason to stop.
             let mut out = io::stdout().lock();
             if let Err(error) = writeln!(out, "mxgateway listening on {address}").and_then(|()| out.flush()) {

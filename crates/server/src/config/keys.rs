@@ -353,6 +353,25 @@ pub const KEYS: &[Key] = &[
         "How many events a worker keeps for a gateway that is slow or away.",
     ),
     key(
+        "workers.enable_orphan_reattach",
+        Kind::Flag,
+        "false",
+        "Whether workers outlive a crash or handover of the gateway, so that the next one, started in the same \
+         working directory and with the same `server.data_directory`, takes their sessions over. Linux only.",
+    ),
+    key(
+        "workers.max_orphan_lifetime_seconds",
+        SECONDS,
+        "120",
+        "How long a worker waits for the next gateway; then it ends.",
+    ),
+    key(
+        "workers.adoption_timeout_seconds",
+        SECONDS,
+        "5",
+        "How long taking a worker over may take at the start; then its session is faulted.",
+    ),
+    key(
         "protocol.max_grpc_message_bytes",
         Kind::Bytes { min: 4 * KIB, max: GIB },
         "16 MiB",

@@ -201,6 +201,12 @@ pub struct WorkersConfig {
     pub max_frame_bytes: NonZeroU32,
     /// Events a worker keeps for a gateway that is slow or away.
     pub journal_capacity: NonZeroUsize,
+    /// Whether workers outlive the gateway, so that the next one takes them over.
+    pub enable_orphan_reattach: bool,
+    /// How long a worker waits for the next gateway.
+    pub max_orphan_lifetime: Duration,
+    /// How long taking a worker over may take.
+    pub adoption_timeout: Duration,
 }
 
 /// What a worker talks to.
