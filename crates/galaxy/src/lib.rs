@@ -12,6 +12,7 @@ use std::time::Duration;
 use faults::Faults;
 use users::Users;
 
+pub mod browse;
 pub mod faults;
 mod keys;
 mod reading;
@@ -255,6 +256,21 @@ impl Galaxy {
         &self.faults
     }
 
+    /// What to call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Areas and objects by their position within the galaxy.
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// Position of the area or object with a tag name, in upper or lower case.
+    pub fn find_object(&self, tag_name: &str) -> Option<usize> {
+        self.by_name.get(&tag_name.to_ascii_lowercase()).copied()
+    }
+
     /// An attribute; `None` for an id of another galaxy.
     pub fn attribute(&self, id: AttributeId) -> Option<&Attribute> {
         self.objects.get(id.object)?.attributes.get(id.attribute)
@@ -298,6 +314,11 @@ impl Galaxy {
 }
 
 impl Object {
+    /// Its name within what contains it, where that is not the tag name.
+    pub fn contained_name(&self) -> Option<&str> {
+        self.contained_name.as_deref()
+    }
+
     /// False when there is an attribute of this name already.
     fn add_attribute(&mut self, attribute: Attribute) -> bool {
         let key = attribute.name.to_ascii_lowercase();
