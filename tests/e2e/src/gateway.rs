@@ -23,6 +23,8 @@ pub struct GatewayOptions {
     pub config: String,
     /// Port; 0 for a free one.
     pub port: u16,
+    /// Further arguments of `mxgateway run`.
+    pub arguments: Vec<String>,
     /// Does not log everything, for tests that would take long with it.
     pub quiet: bool,
 }
@@ -69,6 +71,7 @@ impl Gateway {
             // Relative, because the path of a Unix socket must be short.
             .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
             .args(["--set", "http.listen="])
+            .args(&options.arguments)
             // What is logged at the highest level is looked through for secrets when the gateway is dropped.
             .args(["--set", if options.quiet { "logging.filter=info" } else { "logging.filter=trace" }])
             .current_dir(folder.path())
@@ -201,7 +204,7 @@ impl Gateway {
         let config =
             fs::read_to_string(self.folder.path().join("mxgateway.toml")).expect("its configuration");
         let port = self.port();
-        Self::start_in(self.folder, GatewayOptions { config, port, quiet: false }).await
+        Self::start_in(self.folder, GatewayOptions { config, port, ..GatewayOptions::default() }).await
     }
 }
 

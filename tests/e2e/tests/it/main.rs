@@ -11,6 +11,7 @@ mod late_replies;
 mod main_job;
 mod many_sessions;
 mod promises;
+mod readoption;
 mod request_ids;
 mod resume;
 mod services;
