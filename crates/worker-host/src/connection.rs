@@ -287,13 +287,6 @@ impl Connection<'_, '_> {
         // A gateway that asked for the end need not wait for it.
         if self.stopping.is_some() { Leave::Abandon(ExitReason::Success) } else { Leave::Lost }
     }
-
-    /// Nobody waits for the calls any more; those that have begun go on.
-    fn forget_calls(&mut self) {
-        for ticket in self.calls.all() {
-            self.worker.requests.unfollow(ticket);
-        }
-    }
 }
 
 fn loss(from_sequence: u64, to_sequence: u64) -> Body {

@@ -69,10 +69,6 @@ impl OpenCalls {
     pub(crate) fn first(&self) -> Option<Ticket> {
         self.call_ids.first_key_value().map(|(ticket, _)| *ticket)
     }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = Ticket> {
-        self.call_ids.keys().copied()
-    }
 }
 
 #[cfg(test)]

@@ -31,10 +31,7 @@ impl Connection<'_, '_> {
                 tell_violation(&mut self.writer, message).await;
                 ExitReason::ProtocolViolation
             }
-            Leave::Lost => {
-                self.forget_calls();
-                return Served::Lost;
-            }
+            Leave::Lost => return Served::Lost,
         };
         Served::Ended(self.worker.end(reason).await)
     }

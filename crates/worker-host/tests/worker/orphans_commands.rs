@@ -95,11 +95,14 @@ async fn a_repeat_gets_the_first_reply_before_and_after_it_is_there() {
 
 #[tokio::test]
 async fn a_reply_that_was_cut_comes_whole_over_the_next_connection() {
-    let (mut gateway, _let_go, mut progress) = watched(lives_on).await;
+    let (mut gateway, let_go, mut progress) = watched(lives_on).await;
     let text = "x".repeat(4 << 20);
+    gateway.request(unregister(), "").await;
     gateway.request(ping(&text), "large").await;
     gateway.request(client("behind it"), "").await;
-    // The reply is far larger than what the connection holds, so that it is under way.
+    gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
+    drop(let_go);
+    // The reply is far larger than what the connection holds, so that it is under way and stays so.
     within("the command behind it", progress.wait_for(|progress| progress.registered == 1)).await.unwrap();
     let mut gateway = gateway.lose().found().await;
     gateway.ready().await;
