@@ -59,10 +59,12 @@ error_codes! {
     ScopeMissing => "SCOPE_MISSING", PermissionDenied, 403;
     /// The session was opened with another key.
     NotSessionOwner => "NOT_SESSION_OWNER", PermissionDenied, 403;
-    /// A constraint of the key stands against the tag.
+    /// A constraint of the key stands against the tag or the place in the galaxy.
     ConstraintDenied => "CONSTRAINT_DENIED", PermissionDenied, 403;
     /// No session with this id; it may have ended, or the gateway was restarted.
     SessionNotFound => "SESSION_NOT_FOUND", NotFound, 404;
+    /// The galaxy has no object of this id, tag name or contained path.
+    ObjectNotFound => "OBJECT_NOT_FOUND", NotFound, 404;
     /// The session is being opened and not ready yet.
     SessionNotReady => "SESSION_NOT_READY", FailedPrecondition, 409;
     /// The session is closing or closed.

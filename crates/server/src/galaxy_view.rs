@@ -60,6 +60,14 @@ impl GalaxyView {
         }
     }
 
+    /// The galaxy; `None` when nothing is known about it.
+    pub(crate) fn galaxy(&self) -> Option<&Galaxy> {
+        match self {
+            Self::Unknown => None,
+            Self::Described { galaxy, .. } => Some(galaxy),
+        }
+    }
+
     /// True when names of arrays are completed at all.
     pub(crate) fn completes_array_names(&self) -> bool {
         match self {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
+use mxgateway_contracts::v1_server::galaxy_repository_server::GalaxyRepositoryServer;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
 use mxgateway_galaxy::GalaxyError;
 use mxgateway_session::{ManagerSettings, RecoveredSession, SessionManager};
@@ -22,7 +23,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::{AuthMode, Config};
 use crate::galaxy_view::GalaxyView;
-use crate::grpc::{AuthenticationLayer, Door, GatewayService, ServiceSettings, Sessions};
+use crate::grpc::{AuthenticationLayer, Door, GalaxyService, GatewayService, ServiceSettings, Sessions};
 use crate::http::{self, HttpState};
 use crate::listener::{self, ListenerLimits};
 use crate::metrics::{Metrics, Observation};
@@ -124,7 +125,7 @@ pub async fn run_with(
     });
     let door = Door::new(security.audit.clone(), metrics.clone());
     let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
-    let (health, routes) = routes(&config, &sessions, galaxy, door.clone())?;
+    let (health, routes) = routes(&config, &sessions, galaxy, door.clone(), stop.clone())?;
 
     let address = config.server.listen;
     let (listener, address) = bind(address).await.map_err(|source| RunError::Listen { address, source })?;
@@ -288,8 +289,13 @@ fn routes(
     sessions: &Arc<Sessions>,
     galaxy: Arc<GalaxyView>,
     door: Door,
+    stop: CancellationToken,
 ) -> Result<(HealthReporter, Routes), RunError> {
     let largest = config.protocol.max_grpc_message_bytes.get();
+    let galaxy_service = GalaxyService::new(Arc::clone(&galaxy), SystemTime::now(), door.clone(), stop);
+    let repository = GalaxyRepositoryServer::new(galaxy_service)
+        .max_decoding_message_size(largest)
+        .max_encoding_message_size(largest);
     let settings = ServiceSettings {
         default_command_timeout: config.sessions.default_command_timeout,
         galaxy,
@@ -305,9 +311,11 @@ fn routes(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name("mxgateway.v1.MxGateway")
+            .with_service_name("mxgateway.v1.GalaxyRepository")
             .with_service_name("grpc.health.v1.Health")
     };
     let routes = Routes::new(gateway)
+        .add_service(repository)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

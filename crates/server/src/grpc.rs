@@ -4,6 +4,7 @@ mod authentication;
 mod convert;
 mod door;
 mod errors;
+mod galaxy;
 mod invoke;
 mod item_changes;
 mod preparation;
@@ -20,6 +21,7 @@ use mxgateway_supervisor::Supervisor;
 
 pub(crate) use authentication::AuthenticationLayer;
 pub(crate) use door::Door;
+pub(crate) use galaxy::GalaxyService;
 pub(crate) use refusal_layer::RefusalLayer;
 pub(crate) use service::GatewayService;
 pub(crate) use settings::ServiceSettings;

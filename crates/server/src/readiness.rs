@@ -20,7 +20,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 /// The health service's names for the whole gateway.
-const WHOLE: [&str; 2] = ["", "mxgateway.v1.MxGateway"];
+const WHOLE: [&str; 3] = ["", "mxgateway.v1.MxGateway", "mxgateway.v1.GalaxyRepository"];
 
 /// The health service's name for the audit trail.
 pub(crate) const AUDIT_SERVICE: &str = "mxgateway.audit";

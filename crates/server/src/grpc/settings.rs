@@ -39,6 +39,7 @@ impl ServiceSettings {
     /// What to tell a client that opens a session.
     pub(super) fn capabilities(&self) -> Vec<String> {
         let by_setting = [
+            (self.galaxy.galaxy().is_some(), "galaxy-browse"),
             (self.galaxy.completes_array_names(), "array-name-completion"),
             (self.allow_fault_injection, "fault-injection"),
         ];
