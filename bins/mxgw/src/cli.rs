@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mxgateway_client::DEFAULT_ENDPOINT;
 
 use crate::access::Access;
-use crate::command::{batch, call, close, completions, invoke, open, read, sessions, stream, watch, write};
+use crate::command::{
+    batch, browse, call, close, completions, invoke, open, read, sessions, stream, watch, write,
+};
 use crate::exit::Exit;
 
 /// Talk to an MxGateway: watch, read and write MXAccess tags from the command line
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     Open(open::Arguments),
     Close(close::Arguments),
     Sessions(sessions::Arguments),
+    Browse(browse::Arguments),
     Stream(stream::Arguments),
     Call(call::Arguments),
     Invoke(invoke::Arguments),
@@ -112,6 +115,8 @@ mod tests {
             "open --name x --tag y --backend simulator",
             "close session-1",
             "sessions",
+            "browse",
+            "browse Plant.TankFarm --depth 2 --attributes --glob Tank_*",
             "read A B --timeout 2s",
             "read A --session session-1 --server-handle 1",
             "write A -5",

@@ -1,6 +1,7 @@
 //! One file per command, and the way to them.
 
 pub(crate) mod batch;
+pub(crate) mod browse;
 pub(crate) mod call;
 pub(crate) mod close;
 pub(crate) mod completions;
@@ -69,6 +70,7 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<Exit, F
         Command::Open(arguments) => stoppable(open::run, arguments, context).await,
         Command::Close(arguments) => stoppable(close::run, arguments, context).await,
         Command::Sessions(arguments) => stoppable(sessions::run, arguments, context).await,
+        Command::Browse(arguments) => stoppable(browse::run, arguments, context).await,
         Command::Invoke(arguments) => stoppable(invoke::run, arguments, context).await,
         Command::Call(arguments) => stoppable(call::run, arguments, context).await,
         Command::Completions(arguments) => completions::run(arguments),

@@ -32,7 +32,7 @@ const TABLE: [(Exit, u8, &str); 13] = [
     (Exit::Other, 1, "any other failure"),
     (Exit::Usage, 2, "wrong arguments"),
     (Exit::Unreachable, 3, "the gateway is not reachable, or is stopping"),
-    (Exit::NotFound, 4, "no such session"),
+    (Exit::NotFound, 4, "no such session, or no such object to browse"),
     (Exit::Refused, 5, "the gateway refused: permission, limit, or state of the session"),
     (Exit::MxAccess, 6, "MXAccess reported a failure: HRESULT, or status of a value or write"),
     (Exit::Timeout, 7, "no answer, value or write completion in time"),
@@ -184,6 +184,8 @@ fn gateway_advice(error: &GatewayError) -> Option<&'static str> {
         Some(KEY_ADVICE)
     } else if error.code == Some(ErrorCode::SessionNotFound) {
         Some("`mxgw sessions` lists the open ones")
+    } else if error.code == Some(ErrorCode::ObjectNotFound) {
+        Some("`mxgw browse` lists what there is")
     } else if error.code == Some(ErrorCode::SessionLimit) {
         Some("`mxgw sessions` and `mxgw close ID` make room")
     } else {
@@ -253,6 +255,7 @@ mod tests {
     fn each_error_of_the_gateway_has_its_exit() {
         for (code, exit) in [
             (ErrorCode::SessionNotFound, Exit::NotFound),
+            (ErrorCode::ObjectNotFound, Exit::NotFound),
             (ErrorCode::SessionFaulted, Exit::Refused),
             (ErrorCode::EventSubscriberActive, Exit::Refused),
             (ErrorCode::SessionLimit, Exit::Refused),

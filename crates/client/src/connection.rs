@@ -8,6 +8,7 @@ use std::time::Duration;
 use mxgateway_contracts::v1::{
     GetSessionRequest, ListSessionsRequest, OpenSessionRequest, Session, StreamEventsRequest, StreamItem,
 };
+use mxgateway_contracts::v1_client::galaxy_repository_client::GalaxyRepositoryClient;
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use secrecy::SecretString;
 use tonic::codec::Streaming;
@@ -19,6 +20,7 @@ use crate::connector::{self, Trouble};
 use crate::credentials::Credentials;
 use crate::cursor::ProtocolViolation;
 use crate::error::ClientError;
+use crate::galaxy::GrpcGalaxyClient;
 use crate::session::{OpenOptions, SessionClient};
 use crate::tls::{TlsOptions, secure};
 
@@ -78,6 +80,7 @@ impl Default for ClientOptions {
 #[derive(Clone, Debug)]
 pub struct Client {
     grpc: GrpcClient,
+    galaxy: GrpcGalaxyClient,
     options: Arc<ClientOptions>,
     trouble: Trouble,
 }
@@ -104,10 +107,13 @@ impl Client {
                 .initial_stream_window_size(STREAM_WINDOW_BYTES)
                 .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         });
+        let galaxy = GalaxyRepositoryClient::with_interceptor(channel.clone(), credentials.clone())
+            .max_decoding_message_size(options.max_message_bytes)
+            .max_encoding_message_size(options.max_message_bytes);
         let grpc = MxGatewayClient::with_interceptor(channel, credentials)
             .max_decoding_message_size(options.max_message_bytes)
             .max_encoding_message_size(options.max_message_bytes);
-        Ok(Self { grpc, options: Arc::new(options), trouble })
+        Ok(Self { grpc, galaxy, options: Arc::new(options), trouble })
     }
 
     /// The same gateway over the same connection, with another limit for each call.
@@ -130,6 +136,12 @@ impl Client {
     /// The generated client, for what has no helper here. Its calls have no deadline of their own.
     pub fn grpc(&self) -> GrpcClient {
         self.grpc.clone()
+    }
+
+    /// The generated client of the galaxy's description, over the same connection. Its calls have no deadline
+    /// of their own.
+    pub fn galaxy(&self) -> GrpcGalaxyClient {
+        self.galaxy.clone()
     }
 
     /// Opens a session, which starts a worker process.

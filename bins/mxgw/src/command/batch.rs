@@ -27,8 +27,8 @@ use crate::exit::{Exit, Failure};
 ///   {"line":1,"ok":true,"result":{...}}
 ///   {"line":2,"ok":false,"exitCode":6,"error":{"message":"...","kind":"Write","hresult":-2147024809}}
 ///
-/// The result is what the command prints with --json: an object, or null when it prints nothing; read, write
-/// and sessions give an array. A command that failed is answered with its exit code and error (and with its
+/// The result is what the command prints with --json: an object, or null when it prints nothing; read,
+/// write, sessions and browse give an array. A command that failed is answered with its exit code and error (and with its
 /// result, if it has one), and the batch goes on to the end of its input.
 ///
 /// Three words stand for what earlier lines gave: $session is the session opened last, $server the server
@@ -127,7 +127,7 @@ fn parse(text: &[u8], context: &Context<'_>) -> Result<Option<Request>, Failure>
     let arguments = cli::Arguments::from_arg_matches(&matches).map_err(usage)?;
     let timeout = own_timeout.then_some(arguments.global.timeout);
     let is_list = match &arguments.command {
-        Command::Read(_) | Command::Write(_) | Command::Sessions(_) => true,
+        Command::Read(_) | Command::Write(_) | Command::Sessions(_) | Command::Browse(_) => true,
         Command::Open(_) | Command::Close(_) | Command::Invoke(_) | Command::Call(_) => false,
         Command::Watch(_) | Command::Stream(_) | Command::Batch(_) | Command::Completions(_) => {
             return Err(Failure::Usage("this command cannot be in a batch".to_owned()));
