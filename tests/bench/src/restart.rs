@@ -10,7 +10,7 @@ use anyhow::Context;
 use mxgateway_client::{OpenOptions, SessionClient};
 use tokio::task::JoinSet;
 
-use crate::commands::milliseconds;
+use crate::commands::{milliseconds, timed};
 use crate::gateway::{Gateway, Setup};
 use crate::note;
 use crate::options::Options;
@@ -28,6 +28,8 @@ const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(5);
 const QUICK_BEFORE: Duration = Duration::from_secs(1);
 const QUICK_AFTER: Duration = Duration::from_secs(2);
+/// Where the row of that is.
+const SERVING: usize = 3;
 const MOST_MILLISECONDS: f64 = 3000.0;
 
 /// What one run came to.
@@ -40,6 +42,8 @@ struct Measured {
     resumed: Duration,
     /// From then on until the last reader has an event that is newer.
     serving: Duration,
+    /// How long the last reader takes for an event that is newer when nothing happens.
+    undisturbed: Duration,
 }
 
 /// Measures run by run, each with a gateway of its own.
@@ -62,7 +66,8 @@ pub(crate) async fn run(options: &Options, load: &Load) -> anyhow::Result<Vec<Ro
     }
     for run in 1..=options.runs {
         note(&format!("run {run} of {}: restart of {} sessions", options.runs, load.sessions));
-        let Measured { tally, listening, resumed, serving } = measure(&load, options.quick).await?;
+        let measured = measure(&load, options.quick).await?;
+        let Measured { tally, listening, resumed, serving, undisturbed } = measured;
         let numbers = [
             number(tally.lost),
             number(tally.duplicated),
@@ -76,6 +81,7 @@ pub(crate) async fn run(options: &Options, load: &Load) -> anyhow::Result<Vec<Ro
         for (row, number) in rows.iter_mut().zip(numbers) {
             row.runs.push(number);
         }
+        rows[SERVING].baseline("undisturbed", milliseconds(undisturbed));
     }
     Ok(options.wanted(rows))
 }
@@ -101,8 +107,10 @@ async fn crash(gateway: &mut Gateway, load: &Load, quick: bool) -> anyhow::Resul
     let (before, after) = if quick { (QUICK_BEFORE, QUICK_AFTER) } else { (BEFORE, AFTER) };
     let sessions = open(gateway, load).await?;
     let mut readers = Readers::start(&sessions);
-    readers.all_have(SystemTime::now()).await.context("before the crash")?;
+    let before_crash = "before the crash; is the load too much for this machine?";
+    readers.all_have(SystemTime::now()).await.context(before_crash)?;
     tokio::time::sleep(before).await;
+    let (_, undisturbed) = timed(readers.all_have(SystemTime::now())).await.context(before_crash)?;
 
     gateway.kill().await?;
     tokio::time::sleep(load.downtime).await;
@@ -125,29 +133,39 @@ async fn crash(gateway: &mut Gateway, load: &Load, quick: bool) -> anyhow::Resul
         listening: listens.duration_since(began),
         resumed: last(&mut had.iter().map(|had| had.resumed)),
         serving: last(&mut had.iter().map(|had| had.at)),
+        undisturbed,
     })
 }
 
-/// Opens the sessions, all at once, and advises their tags.
+/// Opens the sessions, all at once, and when they are open advises their tags.
 async fn open(gateway: &Gateway, load: &Load) -> anyhow::Result<Vec<SessionClient>> {
     let mut opening = JoinSet::new();
     for _ in 0..load.sessions {
         let client = gateway.client()?;
-        let tags = load.tags();
         opening.spawn(async move {
             let options = OpenOptions { name: "bench".to_owned(), ..OpenOptions::default() };
-            let session = client.open_session(options).await?;
+            let opened = client.open_session(options).await;
+            opened.context("a session cannot be opened")
+        });
+    }
+    let mut sessions = Vec::new();
+    while let Some(opened) = opening.join_next().await {
+        sessions.push(opened??);
+    }
+    let mut advising = JoinSet::new();
+    for session in sessions.clone() {
+        let tags = load.tags();
+        advising.spawn(async move {
             let server_handle = session.register("bench").await?;
             for tag in tags {
                 let item = session.add_item(server_handle, &tag).await?;
                 session.advise(item).await?;
             }
-            anyhow::Ok(session)
+            anyhow::Ok(())
         });
     }
-    let mut sessions = Vec::new();
-    while let Some(opened) = opening.join_next().await {
-        sessions.push(opened?.context("a session cannot be opened")?);
+    while let Some(advised) = advising.join_next().await {
+        advised?.context("a tag cannot be advised")?;
     }
     Ok(sessions)
 }
