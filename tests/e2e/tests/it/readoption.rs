@@ -17,8 +17,9 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-const ON: &str =
-    "[sessions]\nallow_multiple_event_subscribers = true\n[workers]\nenable_orphan_reattach = true\n";
+/// With time for a busy machine.
+const ON: &str = "[sessions]\nallow_multiple_event_subscribers = true\n[workers]\nenable_orphan_reattach = true\n\
+                  adoption_timeout_seconds = 20\n";
 
 /// A gateway with these further lines in the section of workers.
 async fn reattaching(more: &str) -> Gateway {
