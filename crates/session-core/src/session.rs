@@ -118,6 +118,11 @@ impl SessionCore {
 
     /// Takes over what a successful command changed.
     pub fn apply(&mut self, change: ItemChange) {
+        self.apply_until(change, 0);
+    }
+
+    /// `raised` is of the newest event that the worker had raised by then, which may not be here yet.
+    fn apply_until(&mut self, change: ItemChange, raised: u64) {
         match &change {
             ItemChange::Unregistered(server) => self.distributor.forget_values_of(*server),
             ItemChange::Removed(key) | ItemChange::Advised(key, AdviseState::None) => {
@@ -130,7 +135,7 @@ impl SessionCore {
             | ItemChange::Added(..)
             | ItemChange::Advised(_, AdviseState::Advised | AdviseState::Supervisory) => {}
         }
-        self.items.apply(change, self.distributor.newest().sequence);
+        self.items.apply(change, self.distributor.newest().sequence.max(raised));
     }
 
     /// A command is about to be sent that may change items; [`Self::end_change`] must follow.
@@ -138,10 +143,16 @@ impl SessionCore {
         self.items.begin(change, self.distributor.newest().sequence)
     }
 
-    /// Takes over what a command changed, if anything.
-    pub fn end_change(&mut self, ticket: ChangeTicket, changes: impl IntoIterator<Item = ItemChange>) {
+    /// Takes over what a command changed, if anything. `raised` is the sequence of the newest event that the
+    /// worker had raised by then: such events may still be on their way, the last of a removed item among them.
+    pub fn end_change(
+        &mut self,
+        ticket: ChangeTicket,
+        changes: impl IntoIterator<Item = ItemChange>,
+        raised: u64,
+    ) {
         for change in changes {
-            self.apply(change);
+            self.apply_until(change, raised);
         }
         self.items.end(ticket);
     }

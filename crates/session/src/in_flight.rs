@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mxgateway_session_core::items::{ChangeTicket, ItemChange, PendingChange};
+use mxgateway_session_core::items::{ChangeTicket, PendingChange};
 
-use crate::session::InvokeError;
+use crate::session::{Changes, InvokeError};
 use crate::shared::Shared;
 
 /// Counts a command while it waits.
@@ -39,13 +39,13 @@ impl InFlight {
         Self { shared: Arc::clone(shared), ticket: Some(ticket) }
     }
 
-    pub(crate) fn end(mut self, changes: Vec<ItemChange>) {
+    pub(crate) fn end(mut self, changes: Changes) {
         self.settle(changes);
     }
 
-    fn settle(&mut self, changes: Vec<ItemChange>) {
+    fn settle(&mut self, changes: Changes) {
         if let Some(ticket) = self.ticket.take() {
-            self.shared.core().end_change(ticket, changes);
+            self.shared.core().end_change(ticket, changes.changes, changes.newest);
             // Events may have waited for it.
             self.shared.news.notify_waiters();
         }
@@ -54,6 +54,6 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.settle(Vec::new());
+        self.settle(Changes::default());
     }
 }

@@ -21,7 +21,8 @@ pub use id::{ParseSessionIdError, SessionId};
 pub use manager::{ManagerSettings, OpenError, SessionManager};
 pub use mxgateway_session_core as core;
 pub use session::{
-    Changing, CloseOutcome, InvokeError, ItemCommand, OpenOptions, ReadChanges, Session, SessionStatus,
+    Changes, Changing, CloseOutcome, InvokeError, ItemCommand, OpenOptions, ReadChanges, Session,
+    SessionStatus,
 };
 pub use shared::EventSink;
 pub use subscription::{StreamElement, Subscription};

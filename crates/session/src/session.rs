@@ -80,7 +80,16 @@ pub struct Changing<R> {
 }
 
 /// From a reply to what it changed.
-pub type ReadChanges<R> = Box<dyn FnOnce(&R) -> Vec<ItemChange> + Send>;
+pub type ReadChanges<R> = Box<dyn FnOnce(&R) -> Changes + Send>;
+
+/// What a command changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The changes, in order.
+    pub changes: Vec<ItemChange>,
+    /// Sequence of the newest event that was raised until the reply, which may not have arrived yet.
+    pub newest: u64,
+}
 
 impl<R> std::fmt::Debug for Changing<R> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -217,7 +217,7 @@ fn changes(state: &GetSessionStateReply) -> Vec<ItemChange> {
                 definition: item.item_definition.clone(),
                 context: item.item_context.clone(),
                 advise,
-                added_after: 0,
+                added_after: item.added_after_sequence,
             };
             ItemChange::Added(ItemKey { server_handle, item_handle: item.item_handle }, added)
         }));

@@ -181,7 +181,11 @@ fn answer(reply: CommandReply) -> Answer {
         return Err(PortError::Refused { kind, message: refusal.message });
     }
     match reply.reply {
-        Some(answer) => Ok(WorkerReply { reply: answer, repeated_request: reply.repeated_request }),
+        Some(answer) => Ok(WorkerReply {
+            reply: answer,
+            repeated_request: reply.repeated_request,
+            newest_sequence: reply.newest_sequence,
+        }),
         None => Err(PortError::OutcomeUnknown("it sent a reply without content".to_owned())),
     }
 }

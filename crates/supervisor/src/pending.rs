@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn reply() -> Answer {
-        Ok(WorkerReply { reply: MxCommandReply::default(), repeated_request: false })
+        Ok(WorkerReply { reply: MxCommandReply::default(), repeated_request: false, newest_sequence: 0 })
     }
 
     #[test]

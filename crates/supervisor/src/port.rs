@@ -32,6 +32,8 @@ pub struct WorkerReply {
     pub reply: MxCommandReply,
     /// The command had been carried out before under the same request id; this is the reply it got then.
     pub repeated_request: bool,
+    /// Newest event raised until the reply; some of those before may still come after it.
+    pub newest_sequence: u64,
 }
 
 /// A running worker. Dropping it ends the worker by force.

@@ -10,6 +10,7 @@ use crate::activity::Pulse;
 use crate::book::Book;
 use crate::commands::{self, Answer, Calls};
 use crate::inbox::{Inbox, Next};
+use crate::journal::Journal;
 use crate::mxaccess::{BackendError, Identity, MxAccess};
 use crate::tap::Tap;
 use crate::tickets::Ticket;
@@ -51,11 +52,12 @@ pub(crate) fn start(
     inbox: Arc<Inbox>,
     pulse: Pulse,
     tap: Arc<Tap>,
+    journal: Arc<Journal>,
     reports: UnboundedSender<Report>,
 ) -> std::io::Result<()> {
     let run = move || {
         let stop_inbox = Arc::clone(&inbox);
-        let ended = catch_unwind(AssertUnwindSafe(|| run(factory, &inbox, &pulse, &tap, &reports)));
+        let ended = catch_unwind(AssertUnwindSafe(|| run(factory, &inbox, &pulse, &tap, &journal, &reports)));
         // What the panic says may hold a value, so it goes no further.
         let end = ended.unwrap_or(End::Panicked);
         // From here on, commands are refused instead of waiting for ever; those that wait are reported
@@ -71,6 +73,7 @@ fn run(
     inbox: &Inbox,
     pulse: &Pulse,
     tap: &Tap,
+    journal: &Journal,
     reports: &UnboundedSender<Report>,
 ) -> End {
     let mut backend = match factory() {
@@ -96,7 +99,8 @@ fn run(
                         pulse.beat(Some(job.ticket));
                         !inbox.is_stopping()
                     };
-                    let mut calls = Calls { backend: backend.as_mut(), book: &mut book, tap, go_on: &go_on };
+                    let mut calls =
+                        Calls { backend: backend.as_mut(), book: &mut book, tap, journal, go_on: &go_on };
                     let answer = commands::execute(&mut calls, *job.command);
                     pulse.beat(None);
                     tell(reports, Report::Answer { ticket: job.ticket, answer: Box::new(answer) });

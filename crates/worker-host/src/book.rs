@@ -27,11 +27,13 @@ pub(crate) struct Item {
     pub(crate) advise: AdviseState,
     pub(crate) buffered: bool,
     pub(crate) suspended: bool,
+    /// The newest event when it was added.
+    pub(crate) added_after: u64,
 }
 
 impl Item {
-    pub(crate) fn new(definition: String, context: String, buffered: bool) -> Self {
-        Self { definition, context, advise: AdviseState::None, buffered, suspended: false }
+    pub(crate) fn new(definition: String, context: String, buffered: bool, added_after: u64) -> Self {
+        Self { definition, context, advise: AdviseState::None, buffered, suspended: false, added_after }
     }
 
     fn index(&self) -> Option<String> {
@@ -46,6 +48,7 @@ impl Item {
             advise: self.advise.into(),
             buffered: self.buffered,
             suspended: self.suspended,
+            added_after_sequence: self.added_after,
         }
     }
 }
@@ -136,10 +139,10 @@ mod tests {
     fn only_plain_advised_items_are_found_by_definition() {
         let mut book = Book::default();
         book.registered(1, "test".to_owned());
-        book.added(1, 1, Item::new("A.B".to_owned(), "C".to_owned(), false));
-        book.added(1, 2, Item::new("A.B".to_owned(), String::new(), true));
-        book.added(1, 3, Item::new("A.B".to_owned(), String::new(), false));
-        book.added(1, 4, Item::new("a.b".to_owned(), String::new(), false));
+        book.added(1, 1, Item::new("A.B".to_owned(), "C".to_owned(), false, 0));
+        book.added(1, 2, Item::new("A.B".to_owned(), String::new(), true, 0));
+        book.added(1, 3, Item::new("A.B".to_owned(), String::new(), false, 0));
+        book.added(1, 4, Item::new("a.b".to_owned(), String::new(), false, 0));
         for handle in [1, 2, 4] {
             book.advised(1, handle, AdviseState::Advised);
         }

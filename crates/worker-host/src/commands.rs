@@ -14,6 +14,7 @@ use mxgateway_contracts::{command, worker_v1};
 use zeroize::Zeroize;
 
 use crate::book::{Book, Item};
+use crate::journal::Journal;
 use crate::mxaccess::{CallError, MxAccess};
 use crate::tap::Tap;
 
@@ -28,6 +29,7 @@ pub(crate) struct Calls<'a> {
     pub(crate) backend: &'a mut dyn MxAccess,
     pub(crate) book: &'a mut Book,
     pub(crate) tap: &'a Tap,
+    pub(crate) journal: &'a Journal,
     /// Called by a command that waits, to show that the apartment lives; false when it is to end.
     pub(crate) go_on: &'a dyn Fn() -> bool,
 }
@@ -81,13 +83,13 @@ pub(crate) fn refusal(code: CommandRefusalCode, message: impl Into<String>) -> C
     CommandRefusal { code: code.into(), message: message.into() }
 }
 
-/// The wire form of an answer.
-pub(crate) fn wire(answer: Answer, repeated_request: bool) -> worker_v1::CommandReply {
+/// The wire form of an answer; `newest_sequence` is of the newest event raised until now.
+pub(crate) fn wire(answer: Answer, repeated_request: bool, newest_sequence: u64) -> worker_v1::CommandReply {
     let (reply, refusal) = match answer {
         Ok(reply) => (Some(reply), None),
         Err(refusal) => (None, Some(refusal)),
     };
-    worker_v1::CommandReply { reply, repeated_request, refusal }
+    worker_v1::CommandReply { reply, repeated_request, refusal, newest_sequence }
 }
 
 /// Ends whatever is still open, in MXAccess's order: UnAdvise, RemoveItem, Unregister. What fails is left
@@ -312,8 +314,9 @@ impl Calls<'_> {
         definition: String,
         context: Option<String>,
     ) -> Result<i32, CallError> {
+        let added_after = self.journal.bounds().newest;
         let item = self.backend.add_item(server, &definition, context.as_deref())?;
-        self.added(server, item, Item::new(definition, context.unwrap_or_default(), false));
+        self.added(server, item, Item::new(definition, context.unwrap_or_default(), false, added_after));
         Ok(item)
     }
 
@@ -323,8 +326,9 @@ impl Calls<'_> {
         definition: String,
         context: String,
     ) -> Result<i32, CallError> {
+        let added_after = self.journal.bounds().newest;
         let item = self.backend.add_buffered_item(server, &definition, &context)?;
-        self.added(server, item, Item::new(definition, context, true));
+        self.added(server, item, Item::new(definition, context, true, added_after));
         Ok(item)
     }
 

@@ -238,11 +238,12 @@ impl Connection<'_, '_> {
         // Otherwise it was the call of a gateway that is lost.
         let Some(call_id) = self.calls.close(ticket) else { return Ok(()) };
         let kind = answer.as_ref().map(|reply| reply.kind).unwrap_or_default();
-        match self.writer.queue(call_id, Body::CommandReply(commands::wire(answer, is_repeated))) {
+        let newest = self.worker.about.journal.bounds().newest;
+        match self.writer.queue(call_id, Body::CommandReply(commands::wire(answer, is_repeated, newest))) {
             Err(LinkError::Frame(FrameError::TooLarge { length, limit })) => {
                 let text = format!("the reply has {length} bytes; the limit of a frame is {limit}");
                 let reply = control::failed(kind, hresult::E_FAIL, text);
-                self.queue(call_id, Body::CommandReply(commands::wire(Ok(reply), is_repeated)))
+                self.queue(call_id, Body::CommandReply(commands::wire(Ok(reply), is_repeated, newest)))
             }
             Err(error) => Err(failed(&error)),
             Ok(()) => Ok(()),

@@ -130,7 +130,9 @@ async fn serve(
     let inbox = Arc::new(Inbox::default());
     let pulse = Pulse::new(Instant::now());
     let (reports_in, mut reports) = mpsc::unbounded_channel();
-    if let Err(error) = apartment::start(factory, Arc::clone(&inbox), pulse.clone(), tap, reports_in) {
+    if let Err(error) =
+        apartment::start(factory, Arc::clone(&inbox), pulse.clone(), tap, Arc::clone(&journal), reports_in)
+    {
         return give_up(&error, "Apartment thread cannot be started", ExitReason::Unexpected);
     }
     // Until the backend stands, the gateway has nothing to say but that it is gone.

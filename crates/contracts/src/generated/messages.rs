@@ -1624,6 +1624,9 @@ pub struct ItemState {
     /// Suspend was called last, not Activate.
     #[prost(bool, tag = "6")]
     pub suspended: bool,
+    /// Newest event of the session when the item was added: its own events come after it.
+    #[prost(uint64, tag = "7")]
+    pub added_after_sequence: u64,
 }
 /// The worker process, its journal and the COM server it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -178,6 +178,10 @@ pub struct CommandReply {
     /// Set instead of a reply when the worker did not carry the command out.
     #[prost(message, optional, tag = "3")]
     pub refusal: ::core::option::Option<CommandRefusal>,
+    /// Newest event raised until then: events may still be on their way that were raised before the command was
+    /// done, such as the last of an item that it removed.
+    #[prost(uint64, tag = "4")]
+    pub newest_sequence: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommandRefusal {

@@ -5,7 +5,7 @@ use mxgateway_auth::audit::Outcome;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::{command, hresult, v1, worker_v1};
-use mxgateway_session::{Changing, InvokeError, ItemCommand};
+use mxgateway_session::{Changes, Changing, InvokeError, ItemCommand};
 use mxgateway_session_core::event::ItemKey;
 use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
 use mxgateway_session_core::session::NotUsable;
@@ -80,7 +80,7 @@ impl GatewayService {
             };
             self.door.done(&visitor, action, outcome, subject, details);
         }
-        let WorkerReply { mut reply, repeated_request } = answer?;
+        let WorkerReply { mut reply, repeated_request, newest_sequence: _ } = answer?;
         if let Some(ReplyPayload::GetSessionState(payload)) = &mut reply.payload {
             // Only the gateway knows it.
             payload.state = convert::state(session.state()).into();
@@ -129,7 +129,8 @@ impl GatewayService {
                 pending: intent.pending(),
                 changes: Box::new(move |answer: &WorkerReply| {
                     let intent = if answer.repeated_request { intent.repeated() } else { intent };
-                    item_changes::changes(intent, &answer.reply)
+                    let changes = item_changes::changes(intent, &answer.reply);
+                    Changes { changes, newest: answer.newest_sequence }
                 }),
             });
             Ok(ItemCommand { command: sent, changing })
@@ -212,5 +213,5 @@ async fn shut_down(session: &Session) -> Result<WorkerReply, Status> {
     session.close(CloseReason::ClientClose).await;
     let kind = v1::CommandKind::ShutdownWorker.into();
     let reply = v1::MxCommandReply { kind, ..v1::MxCommandReply::default() };
-    Ok(WorkerReply { reply, repeated_request: false })
+    Ok(WorkerReply { reply, repeated_request: false, newest_sequence: 0 })
 }

@@ -250,7 +250,7 @@ fn a_reader_with_limits_sees_its_items_only_and_waits_for_those_being_added() {
             assert_eq!(session.position(id).sequence, 5, "a bookmark must not pass what waits");
         }
         assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::UpToDate), vec![]));
-        session.end_change(ticket, [advised("A.2", 3, 4), advised("B.2", 4, 4)]);
+        session.end_change(ticket, [advised("A.2", 3, 4), advised("B.2", 4, 4)], 0);
         assert_eq!(read_all(&mut session, id), (Next::Delivery(Delivery::Events), vec![6]));
         assert_eq!(session.position(id).sequence, 7);
     }

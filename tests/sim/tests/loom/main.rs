@@ -24,5 +24,5 @@ extern crate self as tokio_util;
 extern crate self as tracing;
 
 pub(crate) use stand_in::{
-    Mutex, MutexGuard, nothing as debug, nothing as warn, pin_here as pin, sync, time,
+    Mutex, MutexGuard, nothing as debug, nothing as error, nothing as warn, pin_here as pin, sync, time,
 };

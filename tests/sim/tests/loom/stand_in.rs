@@ -121,7 +121,7 @@ pub(crate) mod sync {
         }
     }
 
-    /// Here it is only ever cancelled.
+    /// Nobody waits for it here.
     pub(crate) struct CancellationToken(loom::sync::atomic::AtomicBool);
 
     impl CancellationToken {
@@ -131,6 +131,10 @@ pub(crate) mod sync {
 
         pub(crate) fn cancel(&self) {
             self.0.store(true, loom::sync::atomic::Ordering::SeqCst);
+        }
+
+        pub(crate) fn is_cancelled(&self) -> bool {
+            self.0.load(loom::sync::atomic::Ordering::SeqCst)
         }
     }
 }

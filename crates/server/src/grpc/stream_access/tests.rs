@@ -226,7 +226,7 @@ fn run(random: &mut fastrand::Rng, events: u64, pipelined: bool) {
             }
             8..20 => {
                 if let Some(reply) = replies.pop_front() {
-                    core.end_change(reply.ticket, reply.change);
+                    core.end_change(reply.ticket, reply.change, 0);
                 }
             }
             20..30 => {
@@ -260,7 +260,7 @@ fn run(random: &mut fastrand::Rng, events: u64, pipelined: bool) {
         }
     }
     for reply in replies.drain(..) {
-        core.end_change(reply.ticket, reply.change);
+        core.end_change(reply.ticket, reply.change, 0);
     }
     for reader in &mut readers {
         read(&mut core, reader);
