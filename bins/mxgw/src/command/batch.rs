@@ -27,9 +27,9 @@ use crate::exit::{Exit, Failure};
 ///   {"line":1,"ok":true,"result":{...}}
 ///   {"line":2,"ok":false,"exitCode":6,"error":{"message":"...","kind":"Write","hresult":-2147024809}}
 ///
-/// The result is what the command prints with --json: an object, or null when it prints nothing; read,
-/// write, sessions and browse give an array. A command that failed is answered with its exit code and error (and with its
-/// result, if it has one), and the batch goes on to the end of its input.
+/// The result is what the command prints with --json: an object, or null when it prints nothing; read, write,
+/// sessions and browse give an array. A command that failed is answered with its exit code and error (and
+/// with its result, if it has one), and the batch goes on to the end of its input.
 ///
 /// Three words stand for what earlier lines gave: $session is the session opened last, $server the server
 /// handle registered last, $item the SERVER:ITEM added last.

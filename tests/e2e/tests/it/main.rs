@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod browse;
 mod cli;
 mod configuration;
 mod crashes;

@@ -15,7 +15,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 async fn health_says_serving() {
     let gateway = Gateway::start().await;
     let mut health = HealthClient::new(gateway.channel().await);
-    for service in ["", "mxgateway.v1.MxGateway"] {
+    for service in ["", "mxgateway.v1.MxGateway", "mxgateway.v1.GalaxyRepository"] {
         let answer =
             health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service:?}");
@@ -39,6 +39,7 @@ async fn reflection_lists_what_is_served() {
     let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
     let services: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
     assert!(services.contains(&"mxgateway.v1.MxGateway".to_owned()), "{services:?}");
+    assert!(services.contains(&"mxgateway.v1.GalaxyRepository".to_owned()), "{services:?}");
     assert!(services.contains(&"grpc.health.v1.Health".to_owned()), "{services:?}");
 }
 
