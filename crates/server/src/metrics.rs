@@ -1,6 +1,6 @@
 //! What the gateway counts, for Prometheus.
 //!
-//! [`table::METRICS`] is the only list of metrics: names and help texts on `/metrics` and `docs/metrics.md` come
+//! `table::METRICS` is the only list of metrics: names and help texts on `/metrics` and `docs/metrics.md` come
 //! from it. What somebody already keeps (sessions, the audit trail's counts) is looked at when it is asked for
 //! and not counted a second time.
 
