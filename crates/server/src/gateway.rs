@@ -103,7 +103,8 @@ pub async fn run(
 /// Runs the gateway until `stop`; tells `ready` the address once it listens.
 ///
 /// The stop has stages: no new sessions, health says so; every session is closed with its worker, which
-/// ends the event streams, or left to the next gateway, which ends the streams, too; then open requests may end, and at last whatever is left is dropped.
+/// ends the event streams, or left to the next gateway, which ends the streams, too; then open requests may end,
+/// and at last whatever is left is dropped.
 pub async fn run_with(
     config: Config,
     at_stop: AtStop,

@@ -9,6 +9,7 @@ mod invoke;
 mod item_changes;
 mod preparation;
 mod refusal_layer;
+mod rows;
 mod service;
 mod settings;
 mod stream;

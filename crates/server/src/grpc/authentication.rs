@@ -14,11 +14,11 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::door::{Door, Subject, Visitor};
+use super::validate;
 use crate::listener::ConnectionInfo;
 
 /// Names the request in the audit trail, when the request itself has no such field.
 const CORRELATION_HEADER: &str = "x-correlation-id";
-const MAX_CORRELATION_CHARACTERS: usize = 128;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -100,8 +100,7 @@ fn unauthenticated() -> Status {
 
 fn correlation_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CORRELATION_HEADER)?.to_str().ok()?;
-    let good = !text.is_empty() && text.chars().count() <= MAX_CORRELATION_CHARACTERS;
-    good.then(|| text.to_owned())
+    validate::name(CORRELATION_HEADER, text.to_owned()).ok().filter(|id| !id.is_empty())
 }
 
 impl<S> Layer<S> for AuthenticationLayer {

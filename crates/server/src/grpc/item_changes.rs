@@ -67,10 +67,28 @@ impl Intent {
     }
 }
 
-/// Whether a command may change items.
+/// Whether a command may change items: whether it has an [`intent`].
 pub(super) fn may_change(command: &MxCommand) -> bool {
-    // Only the bulk commands have something to copy for it.
-    intent(command, 0).is_some()
+    matches!(
+        command.payload,
+        Some(
+            Payload::Register(_)
+                | Payload::Unregister(_)
+                | Payload::AddItem(_)
+                | Payload::AddItem2(_)
+                | Payload::AddBufferedItem(_)
+                | Payload::RemoveItem(_)
+                | Payload::Advise(_)
+                | Payload::AdviseSupervisory(_)
+                | Payload::UnAdvise(_)
+                | Payload::AddItemBulk(_)
+                | Payload::SubscribeBulk(_)
+                | Payload::AdviseItemBulk(_)
+                | Payload::UnAdviseItemBulk(_)
+                | Payload::RemoveItemBulk(_)
+                | Payload::UnsubscribeBulk(_)
+        )
+    )
 }
 
 /// `newest` is the sequence of the newest event before the command is sent.

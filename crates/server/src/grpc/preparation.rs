@@ -15,6 +15,7 @@ use mxgateway_contracts::v1::{
 use tonic::Status;
 
 use super::errors::invalid;
+use super::rows::merged;
 use crate::galaxy_view::GalaxyView;
 
 /// What the reply has to be told; nothing for most commands.
@@ -223,27 +224,11 @@ impl Amendments {
                 | ReplyPayload::WriteSecured2Bulk(rows),
             ) if !self.refused.is_empty() && rows.results.len() == self.sent => {
                 let answered = std::mem::take(&mut rows.results);
-                rows.results = merged(answered, self.refused);
+                rows.results = merged(answered, self.refused.into_iter());
             }
             _ => {}
         }
     }
-}
-
-/// The rows in the order of the command.
-fn merged(answered: Vec<BulkWriteResult>, refused: Vec<(usize, BulkWriteResult)>) -> Vec<BulkWriteResult> {
-    let mut all = Vec::with_capacity(answered.len() + refused.len());
-    let mut answered = answered.into_iter();
-    for (position, row) in refused {
-        while all.len() < position
-            && let Some(row) = answered.next()
-        {
-            all.push(row);
-        }
-        all.push(row);
-    }
-    all.extend(answered);
-    all
 }
 
 #[cfg(test)]

@@ -123,3 +123,18 @@ fn commands_that_change_no_items_are_not_remembered() {
     assert!(intent(&MxCommand::default(), 0).is_none());
     assert!(intent(&Payload::Unregister(UnregisterCommand { server_handle }).into(), 0).is_some());
 }
+
+/// Every payload, by its number in the contract.
+#[test]
+fn a_command_may_change_items_exactly_when_it_has_an_intent() {
+    let mut known = 0;
+    for number in 1_u32..=200 {
+        let mut encoded = Vec::new();
+        prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut encoded);
+        encoded.push(0);
+        let command: MxCommand = prost::Message::decode(&*encoded).unwrap();
+        known += usize::from(command.payload.is_some());
+        assert_eq!(may_change(&command), intent(&command, 0).is_some(), "{command:?}");
+    }
+    assert_eq!(known, 35, "payloads that the contract has");
+}

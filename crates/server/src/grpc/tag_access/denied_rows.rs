@@ -5,6 +5,7 @@ use mxgateway_contracts::v1::mx_command_reply::Payload as ReplyPayload;
 use mxgateway_contracts::v1::{BulkWriteResult, MxCommandReply, ReadResult, SubscribeResult};
 
 use super::TagDenial;
+use crate::grpc::rows::merged;
 
 /// Rows that are not sent, by their position in the command.
 #[derive(Debug, Default, PartialEq)]
@@ -72,19 +73,11 @@ impl DeniedRows {
     }
 }
 
+/// Rows of another kind than the reply's have no place in it.
 fn merge<R>(answered: &mut Vec<R>, denied: Vec<(usize, DeniedRow)>, row: impl Fn(DeniedRow) -> Option<R>) {
-    let mut all = Vec::with_capacity(answered.len() + denied.len());
-    let mut rest = answered.drain(..);
-    for (position, denied) in denied {
-        while all.len() < position
-            && let Some(row) = rest.next()
-        {
-            all.push(row);
-        }
-        all.extend(row(denied));
-    }
-    all.extend(rest);
-    *answered = all;
+    let denied: Vec<(usize, R)> =
+        denied.into_iter().filter_map(|(position, denied)| Some((position, row(denied)?))).collect();
+    *answered = merged(std::mem::take(answered), denied.into_iter());
 }
 
 pub(super) fn subscribe_row(
