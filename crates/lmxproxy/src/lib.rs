@@ -1,0 +1,3 @@
+//! The backend that talks to MXAccess through COM.
+
+#![cfg(windows)]

@@ -1,0 +1,3 @@
+//! The one place for Win32 calls.
+
+#![cfg(windows)]
