@@ -1,3 +1,14 @@
-//! The one place for Win32 calls.
+//! The one place for Win32 calls: what Windows offers, behind types that cannot be misused.
+//!
+//! [`security`] says who may reach a pipe, folder or file, [`process`] tells a process from every other one and waits
+//! for its end, [`job`] ends processes with their owner, and [`pipe`] makes named pipes and knows who is at their
+//! other end. Errors are those of the operating system.
 
 #![cfg(windows)]
+
+pub mod job;
+pub mod pipe;
+pub mod process;
+pub mod security;
+
+mod wide;
