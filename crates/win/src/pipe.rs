@@ -3,7 +3,9 @@
 use std::io;
 use std::os::windows::io::AsHandle;
 
-use windows::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
+use windows::Win32::System::Pipes::{
+    GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeServerProcessId,
+};
 
 use crate::process::raw;
 use crate::wide::os_error;
@@ -22,6 +24,18 @@ pub fn server_process_id(pipe: &impl AsHandle) -> io::Result<u32> {
     // SAFETY: the handle is open as long as the borrow is, and the number lives until the call returns.
     unsafe { GetNamedPipeServerProcessId(raw(pipe.as_handle()), &raw mut process_id) }.map_err(os_error)?;
     Ok(process_id)
+}
+
+/// Instances of the pipe that there are, of all processes, this one and those with a connection among them.
+pub fn instances(pipe: &impl AsHandle) -> io::Result<u32> {
+    let mut instances = 0;
+    // SAFETY: the handle is open as long as the borrow is, and the number lives until the call returns.
+    unsafe {
+        GetNamedPipeHandleStateW(raw(pipe.as_handle()), None, Some(&raw mut instances), None, None, None)
+    }
+    .ok()
+    .map_err(os_error)?;
+    Ok(instances)
 }
 
 #[cfg(feature = "tokio")]

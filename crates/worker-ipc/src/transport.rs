@@ -1,6 +1,8 @@
-//! Where the two ends meet: Unix sockets between processes, memory within one.
+//! Where the two ends meet: Unix sockets or named pipes between processes, memory within one.
 
 mod memory;
+#[cfg(windows)]
+mod named_pipe;
 #[cfg(unix)]
 mod unix;
 
@@ -25,11 +27,13 @@ pub type Connection = Box<dyn Duplex>;
 /// First and longest pause between two tries of [`connect`].
 const CONNECT_PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
 
-/// The address of a listener; as text `unix:PATH` or `memory:NAME`.
+/// The address of a listener; as text `unix:PATH`, `pipe:NAME` or `memory:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// A Unix socket in a directory that only its owner may enter.
     Unix(PathBuf),
+    /// A Windows named pipe that only its maker's account may reach; its name without `\\.\pipe\`.
+    Pipe(String),
     /// A name within this process, for tests and for embedding.
     Memory(String),
 }
@@ -38,6 +42,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Self::Pipe(name) => write!(formatter, "pipe:{name}"),
             Self::Memory(name) => write!(formatter, "memory:{name}"),
         }
     }
@@ -45,7 +50,7 @@ impl fmt::Display for Endpoint {
 
 /// The text is no [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no endpoint; one looks like unix:PATH or memory:NAME")]
+#[error("{0:?} is no endpoint; one looks like unix:PATH, pipe:NAME or memory:NAME")]
 pub struct ParseEndpointError(String);
 
 impl FromStr for Endpoint {
@@ -54,6 +59,7 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             Some(("unix", path)) if !path.is_empty() => Ok(Self::Unix(path.into())),
+            Some(("pipe", name)) if !name.is_empty() => Ok(Self::Pipe(name.to_owned())),
             Some(("memory", name)) if !name.is_empty() => Ok(Self::Memory(name.to_owned())),
             Some(_) | None => Err(ParseEndpointError(text.to_owned())),
         }
@@ -100,10 +106,10 @@ pub enum TransportError {
     ForeignPeer {
         /// Where it was.
         endpoint: Endpoint,
-        /// The user this process runs as.
-        expected: u32,
+        /// The user this process runs as: a number on Unix, a security identifier on Windows.
+        expected: String,
         /// The user the other runs as.
-        found: u32,
+        found: String,
     },
     /// Nobody answered in time.
     #[error("nobody listens at endpoint {endpoint} after {} ms", waited.as_millis())]
@@ -156,6 +162,10 @@ pub fn bind(endpoint: &Endpoint) -> Result<Box<dyn Listener>, TransportError> {
         Endpoint::Unix(path) => Ok(Box::new(unix::UnixSocketListener::bind(path)?)),
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(TransportError::Unsupported(endpoint.clone())),
+        #[cfg(windows)]
+        Endpoint::Pipe(name) => Ok(Box::new(named_pipe::NamedPipeListener::bind(name)?)),
+        #[cfg(not(windows))]
+        Endpoint::Pipe(_) => Err(TransportError::Unsupported(endpoint.clone())),
         Endpoint::Memory(name) => Ok(Box::new(memory::MemoryListener::bind(name)?)),
     }
 }
@@ -210,6 +220,10 @@ async fn try_connect(endpoint: &Endpoint) -> Result<Connection, ConnectError> {
         Endpoint::Unix(path) => unix::connect(path).await,
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(ConnectError::Final(TransportError::Unsupported(endpoint.clone()))),
+        #[cfg(windows)]
+        Endpoint::Pipe(name) => named_pipe::connect(name),
+        #[cfg(not(windows))]
+        Endpoint::Pipe(_) => Err(ConnectError::Final(TransportError::Unsupported(endpoint.clone()))),
         Endpoint::Memory(name) => memory::connect(name),
     }
 }
@@ -220,7 +234,9 @@ mod tests {
 
     #[test]
     fn endpoints_survive_their_text() {
-        for text in ["unix:run/w-0123456789abcdef.sock", "unix:/a:b/c", "memory:name", "memory:a:b"] {
+        for text in
+            ["unix:run/w-0123456789abcdef.sock", "unix:/a:b/c", "pipe:a-b", "memory:name", "memory:a:b"]
+        {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), text);
         }
@@ -228,7 +244,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_endpoint_is_refused() {
-        for text in ["", "unix", "unix:", "memory:", "pipe:name", "run/w.sock", "Unix:a"] {
+        for text in ["", "unix", "unix:", "memory:", "pipe:", "tcp:name", "run/w.sock", "Unix:a"] {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.to_string().starts_with(&format!("{text:?} is no endpoint")), "{error}");
         }

@@ -15,25 +15,50 @@ fn endpoints(directory: &tempfile::TempDir, name: &str) -> Vec<Endpoint> {
     if cfg!(unix) {
         endpoints.push(Endpoint::Unix(directory.path().join("run").join(name)));
     }
+    if cfg!(windows) {
+        endpoints.push(pipe(name));
+    }
     endpoints
 }
 
-async fn exchange(mut here: Connection, mut there: Connection) {
-    let sent: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    let mut received = Vec::new();
+/// A pipe of this test program alone.
+fn pipe(name: &str) -> Endpoint {
+    Endpoint::Pipe(format!("mxgateway-test-{}-{name}", std::process::id()))
+}
+
+/// Whether one direction can be closed alone.
+fn half_closes(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Unix(_) | Endpoint::Memory(_) => true,
+        Endpoint::Pipe(_) => false,
+    }
+}
+
+async fn exchange(endpoint: &Endpoint, mut here: Connection, mut there: Connection) {
+    let mut sent: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    sent.extend(b"end");
+    let mut received = vec![0; sent.len()];
     let (written, read) = tokio::join!(
         async {
-            here.write_all(&sent).await?;
+            here.write_all(&sent[..300_000]).await?;
             here.write_all(b"end").await?;
             here.shutdown().await
         },
-        there.read_to_end(&mut received),
+        there.read_exact(&mut received),
     );
     written.unwrap();
-    assert_eq!(read.unwrap(), sent.len() + 3);
-    assert_eq!(received[..sent.len()], sent);
+    read.unwrap();
+    assert_eq!(received, sent);
+    if half_closes(endpoint) {
+        assert_eq!(
+            there.read_u8().await.unwrap_err().kind(),
+            std::io::ErrorKind::UnexpectedEof,
+            "{endpoint}"
+        );
+    }
 
     there.write_all(b"back").await.unwrap();
+    there.shutdown().await.unwrap();
     drop(there);
     let mut back = Vec::new();
     here.read_to_end(&mut back).await.unwrap();
@@ -48,7 +73,7 @@ async fn bytes_go_both_ways_and_ends_are_seen() {
         let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, LIMIT));
         let accepted = accepted.unwrap();
         assert_eq!(accepted.peer_process_id, Some(std::process::id()), "{endpoint}");
-        exchange(connected.unwrap(), accepted.connection).await;
+        exchange(&endpoint, connected.unwrap(), accepted.connection).await;
     }
 }
 
@@ -59,7 +84,7 @@ async fn a_listener_serves_one_after_the_other() {
         let mut listener = bind(&endpoint).unwrap();
         for _ in 0..3 {
             let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, LIMIT));
-            exchange(accepted.unwrap().connection, connected.unwrap()).await;
+            exchange(&endpoint, accepted.unwrap().connection, connected.unwrap()).await;
         }
     }
 }
@@ -73,7 +98,7 @@ async fn connecting_waits_for_the_listener() {
         assert!(early.is_err(), "{endpoint}: connected to nobody");
         let mut listener = bind(&endpoint).unwrap();
         let (accepted, connected) = tokio::join!(listener.accept(), connecting);
-        exchange(accepted.unwrap().connection, connected.unwrap()).await;
+        exchange(&endpoint, accepted.unwrap().connection, connected.unwrap()).await;
     }
 }
 
@@ -139,5 +164,125 @@ mod unix {
             assert!(matches!(error, TransportError::PathTooLong { .. }), "{error}");
             assert!(error.to_string().ends_with("use a shorter runtime directory"), "{error}");
         }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use mxgateway_worker_ipc::transport::connect_once;
+
+    use super::*;
+
+    const SQUATTER: &str = "windows::squatter";
+    /// Makes that test take a pipe instead of doing nothing.
+    const SQUATTED: &str = "MXGATEWAY_TEST_SQUATTED_PIPE";
+    const READY: &str = "the pipe is taken";
+
+    /// Another process that listens at an endpoint; ended when dropped.
+    struct Squatter(Child);
+
+    impl Squatter {
+        fn at(endpoint: &Endpoint) -> Self {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", SQUATTER, "--nocapture"]).env(SQUATTED, endpoint.to_string());
+            // Where panics abort, the harness runs tests in processes of their own; this is such a one.
+            command.env("__RUST_TEST_INVOKE", SQUATTER);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            assert!(lines.any(|line| line.contains(READY)), "the other process took no pipe");
+            Self(child)
+        }
+    }
+
+    impl Drop for Squatter {
+        fn drop(&mut self) {
+            self.0.kill().ok();
+            self.0.wait().unwrap();
+        }
+    }
+
+    /// No test, but what the other process does.
+    #[tokio::test]
+    async fn squatter() {
+        if let Ok(endpoint) = std::env::var(SQUATTED) {
+            let _listener = bind(&endpoint.parse().unwrap()).unwrap();
+            std::io::Write::write_all(&mut std::io::stdout(), format!("{READY}\n").as_bytes()).unwrap();
+            std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+        }
+    }
+
+    /// Waits until a name can be listened at: closing goes on after the drop.
+    async fn is_free(endpoint: &Endpoint) {
+        let free = tokio::time::timeout(LIMIT, async {
+            while let Err(error) = bind(endpoint) {
+                assert!(matches!(error, TransportError::InUse(_)), "{error}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        free.await.expect("the name stays in use");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_another_process_took_first_is_refused() {
+        let endpoint = pipe("squatted");
+        let squatter = Squatter::at(&endpoint);
+        let error = bind(&endpoint).err().expect("it is another's");
+        assert!(matches!(&error, TransportError::InUse(found) if *found == endpoint), "{error}");
+        drop(squatter);
+        is_free(&endpoint).await;
+    }
+
+    #[tokio::test]
+    async fn the_name_is_not_free_while_a_connection_is_open() {
+        let endpoint = pipe("kept");
+        let mut listener = bind(&endpoint).unwrap();
+        let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, LIMIT));
+        drop(listener);
+        let error = bind(&endpoint).err().expect("a connection is open");
+        assert!(matches!(error, TransportError::InUse(_)), "{error}");
+        let error = connect_once(&endpoint).await.err().expect("nobody waits for a connection");
+        assert!(matches!(error, TransportError::NotReachable { .. }), "{error}");
+        drop((accepted, connected));
+        is_free(&endpoint).await;
+    }
+
+    #[tokio::test]
+    async fn clients_that_come_and_go_do_not_take_the_listener() {
+        let endpoint = pipe("come-and-go");
+        let mut listener = bind(&endpoint).unwrap();
+        // Gone before anybody accepts it.
+        drop(connect_once(&endpoint).await.unwrap());
+        let accepted = tokio::time::timeout(LIMIT, async {
+            loop {
+                let mut connection = listener.accept().await.unwrap().connection;
+                if let Ok(byte) = connection.read_u8().await {
+                    return byte;
+                }
+            }
+        });
+        let client = async {
+            let mut connection = connect(&endpoint, LIMIT).await.unwrap();
+            connection.write_u8(7).await.unwrap();
+            connection.shutdown().await.unwrap();
+            connection
+        };
+        let (byte, _connection) = tokio::join!(accepted, client);
+        assert_eq!(byte.expect("the second client was not served"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_a_connection_can_be_given_up() {
+        let endpoint = pipe("given-up");
+        let mut listener = bind(&endpoint).unwrap();
+        for _ in 0..3 {
+            let waited = tokio::time::timeout(Duration::from_millis(5), listener.accept()).await;
+            assert!(waited.is_err(), "nobody connected");
+        }
+        let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, LIMIT));
+        exchange(&endpoint, accepted.unwrap().connection, connected.unwrap()).await;
     }
 }

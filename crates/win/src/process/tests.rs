@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use super::*;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// Makes a test program wait instead of testing.
+const NAME: &str = "process::tests::decoy";
+/// Makes that test wait instead of doing nothing.
 const DECOY: &str = "MXGATEWAY_WIN_DECOY";
 
 /// Another process, which runs until its standard input ends; ended when dropped.
@@ -15,7 +16,9 @@ pub(crate) struct Decoy(pub(crate) Child);
 impl Decoy {
     pub(crate) fn start() -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "process::tests::decoy", "--nocapture"]).env(DECOY, "1");
+        command.args(["--exact", NAME, "--nocapture"]).env(DECOY, "1");
+        // Where panics abort, the harness runs tests in processes of their own; this is such a one.
+        command.env("__RUST_TEST_INVOKE", NAME);
         Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
     }
 

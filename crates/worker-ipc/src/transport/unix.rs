@@ -118,7 +118,8 @@ fn check_peer(stream: &UnixStream, path: &Path) -> Result<UCred, TransportError>
         stream.peer_cred().map_err(|source| TransportError::Io { endpoint: endpoint(path), source })?;
     let expected = rustix::process::geteuid().as_raw();
     if peer.uid() != expected {
-        return Err(TransportError::ForeignPeer { endpoint: endpoint(path), expected, found: peer.uid() });
+        let (expected, found) = (expected.to_string(), peer.uid().to_string());
+        return Err(TransportError::ForeignPeer { endpoint: endpoint(path), expected, found });
     }
     Ok(peer)
 }
