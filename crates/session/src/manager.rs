@@ -196,10 +196,7 @@ impl<L: WorkerLauncher> SessionManager<L> {
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(timer.tick()).await.is_some() {
             for session in self.list() {
-                let expired = session.shared().core().sweep(Instant::now());
-                if let Some(reason) = expired {
-                    self.tasks.spawn(async move { session.close(reason).await });
-                }
+                session.sweep(Instant::now());
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberStatus};
 use mxgateway_session_core::event::ItemKey;
 use mxgateway_session_core::items::{Item, ItemChange, PendingChange};
-use mxgateway_session_core::lifecycle::{BeginClose, CloseReason, Fault, SessionState};
+use mxgateway_session_core::lifecycle::{CloseReason, Fault, SessionState};
 use mxgateway_session_core::session::{AttachError, NotUsable};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
@@ -18,6 +18,8 @@ use crate::in_flight::{InFlight, Pending};
 use crate::shared::Shared;
 use crate::subscription::Subscription;
 use crate::worker_port::{OnReply, PortError, WorkerIdentity, WorkerPort};
+
+mod closing;
 
 /// What a session is opened with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -318,71 +320,6 @@ impl<P: WorkerPort> Session<P> {
     pub fn subscribe(&self, options: SubscribeOptions) -> Result<Subscription, AttachError> {
         let (id, start) = self.0.shared.core().subscribe(options, Instant::now())?;
         Ok(Subscription::new(Arc::clone(&self.0.shared), id, start, self.0.limits.bookmark_interval))
-    }
-
-    /// Ends the session and its worker; returns when both are gone. Goes on when the caller does not.
-    pub async fn close(&self, reason: CloseReason) -> CloseOutcome {
-        let begun = self.0.shared.core().begin_close(reason);
-        match begun {
-            BeginClose::AlreadyClosed => return CloseOutcome::AlreadyClosed,
-            BeginClose::AlreadyClosing => {
-                self.0.shared.closed.cancelled().await;
-                return CloseOutcome::AlreadyClosed;
-            }
-            BeginClose::Begun => {}
-        }
-        let session = self.clone();
-        self.0.tasks.spawn(async move {
-            if let Some((port, _)) = session.0.worker.get() {
-                port.shutdown(session.0.limits.shutdown_timeout).await;
-            }
-            session.finish(reason);
-        });
-        self.0.shared.closed.cancelled().await;
-        CloseOutcome::Closed
-    }
-
-    /// Ends the worker by force and closes the session. An administrator's act.
-    pub async fn kill(&self) -> CloseOutcome {
-        if let Some((port, _)) = self.0.worker.get() {
-            port.kill().await;
-        }
-        self.close(CloseReason::Administrator).await
-    }
-
-    /// Ends what is left of a worker whose session faulted.
-    pub(crate) async fn bury_worker(&self) {
-        if let Some((port, _)) = self.0.worker.get() {
-            port.kill().await;
-        }
-    }
-
-    /// Ends the session here, and leaves its worker to another process.
-    pub(crate) async fn leave(&self) {
-        let reason = CloseReason::GatewayShutdown;
-        let begun = self.0.shared.core().begin_close(reason);
-        match begun {
-            BeginClose::AlreadyClosed => return,
-            BeginClose::AlreadyClosing => return self.0.shared.closed.cancelled().await,
-            BeginClose::Begun => {}
-        }
-        self.release_worker().await;
-        self.finish(reason);
-    }
-
-    pub(crate) async fn release_worker(&self) {
-        if let Some((port, _)) = self.0.worker.get() {
-            port.release().await;
-        }
-    }
-
-    fn finish(&self, reason: CloseReason) {
-        if let Err(error) = self.0.shared.core().closed() {
-            tracing::error!(session_id = %self.id(), %error, "Session was not closing when its worker was gone");
-        }
-        tracing::info!(session_id = %self.id(), %reason, "Session closed");
-        self.0.shared.closed.cancel();
-        self.0.shared.news.notify_waiters();
     }
 }
 

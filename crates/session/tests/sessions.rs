@@ -313,6 +313,45 @@ async fn the_sweep_closes_what_nobody_uses() {
     assert_eq!(session.status().close_reason, Some(CloseReason::LeaseExpired));
 }
 
+/// Lets the sweep look at the sessions once; what it starts has not run yet.
+async fn sweep_once(manager: &SessionManager<Launcher>) {
+    let mut sweeping = std::pin::pin!(manager.sweep_until(CancellationToken::new()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(sweeping.as_mut().poll(&mut context).is_pending());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(10)).await;
+    assert!(sweeping.as_mut().poll(&mut context).is_pending());
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn whoever_comes_back_before_the_sweep_wins_and_after_it_nobody_is_let_in() {
+    let mut quick = settings();
+    quick.session.lease.detach_grace = Duration::from_nanos(1);
+    let (manager, _control) = manager(quick);
+    let (back_in_time, late) = (open(&manager).await, open(&manager).await);
+    for session in [&back_in_time, &late] {
+        drop(started(session, SubscribeOptions::live()).await);
+    }
+    // The grace of both is over; nobody has looked yet.
+    let mut subscription = started(&back_in_time, SubscribeOptions::live()).await;
+    sweep_once(&manager).await;
+    let refused = NotUsable::State(SessionState::Closing);
+    assert_eq!(
+        late.subscribe(SubscribeOptions::live()).unwrap_err(),
+        AttachError::NotUsable(refused.clone())
+    );
+    assert_eq!(late.invoke("x", LIMIT).await, Err(InvokeError::NotUsable(refused)));
+    assert_eq!(late.close(CloseReason::ClientClose).await, CloseOutcome::AlreadyClosed);
+    assert_eq!(late.status().close_reason, Some(CloseReason::DetachGraceExpired));
+
+    sweep_once(&manager).await;
+    assert_eq!(back_in_time.invoke("hello", LIMIT).await, Ok(5));
+    assert_eq!(back_in_time.state(), SessionState::Ready);
+    assert_eq!(back_in_time.close(CloseReason::ClientClose).await, CloseOutcome::Closed);
+    assert!(matches!(next(&mut subscription).await, StreamElement::End { .. }));
+}
+
 #[tokio::test]
 async fn a_session_whose_opener_goes_away_is_ended() {
     let (manager, control) = manager(settings());
