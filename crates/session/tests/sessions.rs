@@ -16,7 +16,10 @@ use mxgateway_session::{
     WorkerLauncher, WorkerPort,
 };
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+
+mod sessions {
+    mod sweeping;
+}
 
 const EPOCH: u64 = 42;
 const LIMIT: Duration = Duration::from_secs(10);
@@ -295,61 +298,6 @@ async fn a_quiet_stream_gets_bookmarks() {
     let bookmark = subscription.next().await;
     assert_eq!(bookmark, Some(StreamElement::Bookmark(Position { epoch: EPOCH, sequence: 1 })));
     assert_eq!(before.elapsed().as_secs(), 15);
-}
-
-#[tokio::test]
-async fn the_sweep_closes_what_nobody_uses() {
-    let mut quick = settings();
-    quick.sweep_interval = Duration::from_millis(1);
-    quick.session.lease.lease = Duration::ZERO;
-    let (manager, control) = manager(quick);
-    let session = open(&manager).await;
-    let stop = CancellationToken::new();
-    let sweeping = manager.sweep_until(stop.clone());
-    tokio::select! {
-        () = sweeping => unreachable!("nobody stops the sweep"),
-        () = control.until_ended(1) => {}
-    }
-    assert_eq!(session.status().close_reason, Some(CloseReason::LeaseExpired));
-}
-
-/// Lets the sweep look at the sessions once; what it starts has not run yet.
-async fn sweep_once(manager: &SessionManager<Launcher>) {
-    let mut sweeping = std::pin::pin!(manager.sweep_until(CancellationToken::new()));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(sweeping.as_mut().poll(&mut context).is_pending());
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_millis(10)).await;
-    assert!(sweeping.as_mut().poll(&mut context).is_pending());
-    tokio::time::resume();
-}
-
-#[tokio::test]
-async fn whoever_comes_back_before_the_sweep_wins_and_after_it_nobody_is_let_in() {
-    let mut quick = settings();
-    quick.session.lease.detach_grace = Duration::from_nanos(1);
-    let (manager, _control) = manager(quick);
-    let (back_in_time, late) = (open(&manager).await, open(&manager).await);
-    for session in [&back_in_time, &late] {
-        drop(started(session, SubscribeOptions::live()).await);
-    }
-    // The grace of both is over; nobody has looked yet.
-    let mut subscription = started(&back_in_time, SubscribeOptions::live()).await;
-    sweep_once(&manager).await;
-    let refused = NotUsable::State(SessionState::Closing);
-    assert_eq!(
-        late.subscribe(SubscribeOptions::live()).unwrap_err(),
-        AttachError::NotUsable(refused.clone())
-    );
-    assert_eq!(late.invoke("x", LIMIT).await, Err(InvokeError::NotUsable(refused)));
-    assert_eq!(late.close(CloseReason::ClientClose).await, CloseOutcome::AlreadyClosed);
-    assert_eq!(late.status().close_reason, Some(CloseReason::DetachGraceExpired));
-
-    sweep_once(&manager).await;
-    assert_eq!(back_in_time.invoke("hello", LIMIT).await, Ok(5));
-    assert_eq!(back_in_time.state(), SessionState::Ready);
-    assert_eq!(back_in_time.close(CloseReason::ClientClose).await, CloseOutcome::Closed);
-    assert!(matches!(next(&mut subscription).await, StreamElement::End { .. }));
 }
 
 #[tokio::test]

@@ -28,6 +28,10 @@ impl<P: WorkerPort> Session<P> {
     /// that no client is let in between and closed all the same.
     pub(crate) fn sweep(&self, now: Instant) {
         let mut core = self.0.shared.core();
+        if self.pending_commands() > 0 {
+            // A command on its way is activity. Of a session that takes none there is nothing to hold.
+            core.use_now(now).ok();
+        }
         let expired = core.sweep(now);
         let begun = expired.filter(|reason| core.begin_close(*reason) == BeginClose::Begun);
         drop(core);
