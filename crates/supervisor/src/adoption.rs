@@ -161,18 +161,25 @@ async fn introduce(
     }
 }
 
-/// Listens where a gateway that was killed may have left its socket's file.
+/// Listens where a gateway that was killed may have left its socket's file. The folder is private and no other gateway
+/// has our list, so that whoever listens there has no business with it: the path is taken from them.
 async fn bind_again(endpoint: &Endpoint) -> Result<Box<dyn Listener>, TransportError> {
     match bind(endpoint) {
         Err(in_use @ TransportError::InUse(_)) => {
             #[cfg(unix)]
             if let Endpoint::Unix(path) = endpoint {
-                let attempt = tokio::net::UnixStream::connect(path).await;
-                if attempt.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-                    let failed = |source| TransportError::Io { endpoint: endpoint.clone(), source };
-                    std::fs::remove_file(path).map_err(failed)?;
-                    return bind(endpoint);
+                use std::os::unix::fs::FileTypeExt;
+
+                let failed = |source| TransportError::Io { endpoint: endpoint.clone(), source };
+                if !std::fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket() {
+                    return Err(in_use);
                 }
+                if let Ok(squatter) = tokio::net::UnixStream::connect(path).await {
+                    let process_id = squatter.peer_cred().ok().and_then(|peer| peer.pid());
+                    warn!(%endpoint, process_id, "Another process listened for a worker of ours; its place was taken");
+                }
+                std::fs::remove_file(path).map_err(failed)?;
+                return bind(endpoint);
             }
             Err(in_use)
         }

@@ -225,26 +225,56 @@ async fn a_worker_that_is_gone_faults_its_session() {
 #[tokio::test]
 async fn a_process_with_the_number_of_a_worker_is_not_touched() {
     let mut decoy = Program::new("sleep").arg("600").spawn().unwrap();
-    for adopts in [true, false] {
-        let house = House::new("outlives");
-        let first = house.start().await;
-        let (session, worker) = first.open().await;
-        let id = session.id();
-        first.hand_over().await;
-        // The worker ended, and its number was given out again.
-        house.clear_up(&worker).await;
-        let mut database = house.database().await;
-        let query = sqlx::query("UPDATE workers SET process_id = ?").bind(i64::from(decoy.id()));
-        query.execute(&mut database).await.unwrap();
-        if adopts {
-            let fault = house.start().await.recovered(id).await.status().fault;
-            assert!(matches!(fault, Some(Fault::WorkerExited(_))), "{fault:?}");
-        } else {
-            let manifest = Manifest::open(&house.data()).await.unwrap();
-            assert_eq!(manifest.end_all().await.unwrap(), 0);
+    let found = ProcessIdentity::of(decoy.id()).unwrap();
+    let image = Some(found.image.as_str());
+    let created = Some(found.created.as_str());
+    // The worker ended, and its number was given out again: to another program, to the same one later, or to
+    // another one within the same tick.
+    for (created, image) in [(None, None), (None, image), (created, None)] {
+        for adopts in [true, false] {
+            let house = House::new("outlives");
+            let first = house.start().await;
+            let (session, worker) = first.open().await;
+            let id = session.id();
+            first.hand_over().await;
+            house.clear_up(&worker).await;
+            let mut database = house.database().await;
+            let query = "UPDATE workers SET process_id = ?, process_created = coalesce(?, process_created), \
+                         process_image = coalesce(?, process_image)";
+            let query = sqlx::query(query).bind(i64::from(decoy.id())).bind(created).bind(image);
+            query.execute(&mut database).await.unwrap();
+            if adopts {
+                let fault = house.start().await.recovered(id).await.status().fault;
+                assert!(matches!(fault, Some(Fault::WorkerExited(_))), "{fault:?}");
+            } else {
+                let manifest = Manifest::open(&house.data()).await.unwrap();
+                assert_eq!(manifest.end_all().await.unwrap(), 0);
+            }
+            assert!(decoy.try_wait().unwrap().is_none(), "the decoy was ended");
         }
-        assert!(decoy.try_wait().unwrap().is_none(), "the decoy was ended");
     }
+    decoy.kill().unwrap();
+    decoy.wait().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_left_is_ended_next_to_a_process_that_is_not_ours() {
+    let mut decoy = Program::new("sleep").arg("600").spawn().unwrap();
+    let house = House::new("outlives");
+    let first = house.start().await;
+    let (session, gone) = first.open().await;
+    let (_, left) = first.open().await;
+    let id = session.id().to_string();
+    first.hand_over().await;
+    house.clear_up(&gone).await;
+    let query = sqlx::query("UPDATE workers SET process_id = ? WHERE session_id = ?");
+    let query = query.bind(i64::from(decoy.id())).bind(id);
+    query.execute(&mut house.database().await).await.unwrap();
+    let manifest = Manifest::open(&house.data()).await.unwrap();
+    assert_eq!(within("the end of what is left", manifest.end_all()).await.unwrap(), 1);
+    assert!(!left.is_alive_and_same());
+    assert!(decoy.try_wait().unwrap().is_none(), "the decoy was ended");
+    assert_eq!(house.listed().await, 0);
     decoy.kill().unwrap();
     decoy.wait().unwrap();
 }

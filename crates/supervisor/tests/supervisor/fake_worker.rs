@@ -26,10 +26,11 @@ pub(crate) async fn play(script: &str) -> i32 {
     let home = PathBuf::from(std::env::args_os().next().unwrap_or_default());
     let home = home.parent().expect("the program is in the harness's directory");
     std::fs::write(home.join("pid"), std::process::id().to_string()).unwrap();
-    match script {
-        "exits-at-once" => return 5,
-        "aborts" => std::process::abort(),
-        _ => {}
+    if let Some(code) = script.strip_prefix("exits-with-") {
+        return code.parse().unwrap();
+    }
+    if script == "aborts" {
+        std::process::abort();
     }
     let mut stdin = FrameReader::new(tokio::io::stdin(), DEFAULT_MAX_FRAME_BYTES);
     let bootstrap: Bootstrap = stdin.read_message().await.unwrap().expect("a bootstrap");

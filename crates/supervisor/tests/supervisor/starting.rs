@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mxgateway_session::core::lifecycle::{CloseReason, SessionState};
 use mxgateway_session::{LaunchError, OpenError, OpenOptions};
+use mxgateway_worker_ipc::exit::ExitReason;
 use mxgateway_worker_ipc::transport::{Endpoint, connect};
 
 use crate::fake_worker::EPOCH;
@@ -31,10 +32,6 @@ async fn a_worker_becomes_ready_and_says_who_it_is() {
 #[tokio::test]
 async fn each_way_not_to_become_ready_is_named() {
     let cases = [
-        (
-            "exits-at-once",
-            "it ended before it was ready: exit code 5 (cannot connect to the gateway); its log says more",
-        ),
         ("aborts", "it ended before it was ready: signal 6 (SIGABRT); its log says more"),
         ("never-connects", "it did not connect within 3 s (workers.startup_timeout_seconds)"),
         ("says-nothing", "it did not complete the handshake within 3 s (workers.startup_timeout_seconds)"),
@@ -52,6 +49,19 @@ async fn each_way_not_to_become_ready_is_named() {
         let error = harness.open_error().await;
         assert!(error.starts_with(expected), "{script}: {error}");
     }
+}
+
+#[tokio::test]
+async fn each_exit_code_comes_with_its_meaning() {
+    for reason in ExitReason::ALL {
+        let (code, meaning) = (reason.code(), reason.meaning());
+        let harness = Harness::new(&format!("exits-with-{code}"));
+        let expected =
+            format!("it ended before it was ready: exit code {code} ({meaning}); its log says more");
+        assert_eq!(harness.open_error().await, expected);
+    }
+    let error = Harness::new("exits-with-99").open_error().await;
+    assert_eq!(error, "it ended before it was ready: exit code 99; its log says more");
 }
 
 #[tokio::test]
