@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use clap::ValueEnum;
 
+#[cfg(unix)]
+use crate::windows;
 use crate::{codegen, docs, fuzz, layers, process, test};
 
 #[derive(clap::Args)]
@@ -23,6 +25,8 @@ enum Step {
     Docs,
     Rustdoc,
     Test,
+    #[cfg(unix)]
+    Windows,
     Fuzz,
 }
 
@@ -36,6 +40,8 @@ impl Step {
             Self::Docs => "the generated documents are up to date",
             Self::Rustdoc => "the code's documentation builds without a warning",
             Self::Test => "all tests pass",
+            #[cfg(unix)]
+            Self::Windows => "the Windows programs build, and their tests pass under Wine",
             Self::Fuzz => "the fuzz targets run clean for a moment",
         }
     }
@@ -59,6 +65,12 @@ impl Step {
                     .env("RUSTDOCFLAGS", "--deny warnings"),
             )?,
             Self::Test => test::run(&test::Arguments { filter: None })?,
+            #[cfg(unix)]
+            Self::Windows => {
+                if let Some(missing) = windows::in_ci()? {
+                    return Ok(Outcome::Left(missing));
+                }
+            }
             Self::Fuzz => {
                 if let Some(missing) = fuzz::missing() {
                     return Ok(Outcome::Left(missing));

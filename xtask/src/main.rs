@@ -13,9 +13,12 @@ mod docs;
 mod fuzz;
 mod layers;
 mod process;
+mod progress;
 mod servers;
 mod sizes;
 mod test;
+#[cfg(unix)]
+mod windows;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +53,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Run one fuzz target of tests/fuzz
     Fuzz(fuzz::Arguments),
+    /// Build the Windows programs on Debian, and test them under Wine
+    #[cfg(unix)]
+    Windows(windows::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +69,8 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        #[cfg(unix)]
+        Task::Windows(arguments) => windows::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

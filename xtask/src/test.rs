@@ -18,11 +18,11 @@ pub(crate) struct Arguments {
 
 /// What the test programs said.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Count {
-    programs: usize,
-    passed: usize,
-    failed: usize,
-    ignored: usize,
+pub(crate) struct Count {
+    pub(crate) programs: usize,
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) ignored: usize,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 impl Count {
     /// Takes in a line like `test result: ok. 6 passed; 0 failed; 0 ignored; ...`.
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         let words: Vec<&str> = result.split_whitespace().collect();
         let number = |what: &str| {

@@ -1,0 +1,168 @@
+//! Building for Windows with Debian's compilers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Width, ready, tools};
+use crate::process;
+use crate::progress;
+use crate::workspace;
+
+/// The standard library is built along, in the form in which panics end the process.
+const BUILD_STD: &str = "-Zbuild-std=std,panic_abort";
+
+/// What cargo and the everyday toolchain tell a program that they run, and what this build has values of its own for.
+const NOT_FOR_THIS_CARGO: [&str; 9] = [
+    "CARGO",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "LD_LIBRARY_PATH",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+];
+
+/// Packages and the files that come of them.
+const fn made(width: Width) -> &'static [(&'static str, &'static str)] {
+    match width {
+        Width::Wide => &[
+            ("mxgateway", "mxgateway.exe"),
+            ("mxgw", "mxgw.exe"),
+            ("mxgateway-worker", "mxgateway-worker.exe"),
+            ("mxgateway-com-standin", "mxgateway_com_standin.dll"),
+        ],
+        Width::Narrow => &[
+            ("mxgateway-worker", "mxgateway-worker.exe"),
+            ("mxgateway-com-standin", "mxgateway_com_standin.dll"),
+        ],
+    }
+}
+
+/// Packages with tests that run on Windows.
+const TESTED: [&str; 3] = ["mxgateway-win", "mxgateway-worker-ipc", "mxgateway-lmxproxy"];
+
+/// Everything that is built for Windows.
+pub(super) fn folder() -> anyhow::Result<PathBuf> {
+    Ok(workspace::target()?.join("windows"))
+}
+
+/// Where the programs are.
+pub(super) fn programs_folder(width: Width, release: bool) -> anyhow::Result<PathBuf> {
+    Ok(folder()?.join(width.target()).join(profile(release)))
+}
+
+fn profile(release: bool) -> &'static str {
+    if release { "windows-release" } else { "windows" }
+}
+
+/// Builds the programs, and says where they are.
+pub(super) fn programs(release: bool) -> anyhow::Result<()> {
+    ready_to_build()?;
+    let started = Instant::now();
+    for width in Width::ALL {
+        println!("building for {} (a first build takes some minutes)", width.target());
+        let mut command = cargo(width, "build", release)?;
+        for (package, _) in made(width) {
+            command.args(["--package", package]);
+        }
+        progress::run(&mut command, "building")?;
+    }
+    println!("built in {} s:", started.elapsed().as_secs());
+    for width in Width::ALL {
+        let folder = programs_folder(width, release)?;
+        for (_, file) in made(width) {
+            let path = folder.join(file);
+            let length =
+                fs::metadata(&path).with_context(|| format!("there is no {}", path.display()))?.len();
+            println!("  {}-bit {:>6} KiB  {}", width.bits(), length.div_ceil(1024), path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Building needs no 32-bit Wine.
+fn ready_to_build() -> anyhow::Result<()> {
+    if tools::missing().is_empty() && tools::missing_startup_objects().is_none() { Ok(()) } else { ready() }
+}
+
+/// A program with tests.
+#[derive(Debug)]
+pub(super) struct TestProgram {
+    /// Package and target, such as `mxgateway-win lib`.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+/// Builds the programs with tests.
+pub(super) fn tests(width: Width) -> anyhow::Result<Vec<TestProgram>> {
+    println!("building the tests for {}", width.target());
+    let mut command = cargo(width, "test", false)?;
+    // Each test runs in a process of its own, as a panic ends it.
+    command.args(["--no-run", "-Zpanic-abort-tests"]);
+    for package in TESTED {
+        command.args(["--package", package]);
+    }
+    // First with people as readers, then again for the list: nothing is built then.
+    progress::run(&mut command, "building")?;
+    command.args(["--message-format", "json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let list = process::output(&mut command)?;
+    Ok(list.lines().filter_map(test_program).collect())
+}
+
+/// From a line of what cargo says in JSON.
+fn test_program(line: &str) -> Option<TestProgram> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
+        return None;
+    }
+    let path = PathBuf::from(message["executable"].as_str()?);
+    let target = message["target"]["name"].as_str()?;
+    let package = Path::new(message["manifest_path"].as_str()?).parent()?.file_name()?.to_str()?;
+    Some(TestProgram { name: format!("{package}/{target}"), path })
+}
+
+/// Cargo, set up for a target.
+fn cargo(width: Width, task: &str, release: bool) -> anyhow::Result<Command> {
+    let mut command = Command::new(tools::CARGO);
+    for variable in NOT_FOR_THIS_CARGO {
+        command.env_remove(variable);
+    }
+    let underscored = width.target().replace('-', "_");
+    command
+        .current_dir(workspace::root())
+        .env("RUSTC", tools::RUSTC)
+        // Building the standard library is no feature of the stable compiler.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env(format!("CC_{underscored}"), format!("{}-gcc", width.tools()))
+        .env(format!("AR_{underscored}"), format!("{}-ar", width.tools()))
+        .args([task, BUILD_STD, "--target", width.target(), "--profile", profile(release), "--target-dir"])
+        .arg(folder()?);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_with_tests_are_found_in_what_cargo_says() {
+        let line = |test: bool, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","manifest_path":"/x/crates/win/Cargo.toml",
+                "target":{{"name":"transport"}},"profile":{{"test":{test}}},"executable":{executable}}}"#
+            )
+        };
+        let found = test_program(&line(true, r#""/x/t.exe""#)).expect("a program with tests");
+        assert_eq!((found.name.as_str(), found.path.to_str()), ("win/transport", Some("/x/t.exe")));
+        for other in [line(false, r#""/x/t.exe""#), line(true, "null"), "no JSON".to_owned()] {
+            assert!(test_program(&other).is_none(), "{other}");
+        }
+    }
+}
