@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command as Program;
+use std::process::{Command as Program, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -224,7 +224,8 @@ async fn a_worker_that_is_gone_faults_its_session() {
 
 #[tokio::test]
 async fn a_process_with_the_number_of_a_worker_is_not_touched() {
-    let mut decoy = Program::new("sleep").arg("600").spawn().unwrap();
+    let mut decoy =
+        Program::new("sleep").arg("600").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let found = ProcessIdentity::of(decoy.id()).unwrap();
     let image = Some(found.image.as_str());
     let created = Some(found.created.as_str());
@@ -259,7 +260,8 @@ async fn a_process_with_the_number_of_a_worker_is_not_touched() {
 
 #[tokio::test]
 async fn what_is_left_is_ended_next_to_a_process_that_is_not_ours() {
-    let mut decoy = Program::new("sleep").arg("600").spawn().unwrap();
+    let mut decoy =
+        Program::new("sleep").arg("600").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let house = House::new("outlives");
     let first = house.start().await;
     let (session, gone) = first.open().await;
