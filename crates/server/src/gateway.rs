@@ -75,7 +75,7 @@ pub enum RunError {
     #[error("workers can only be left to the next gateway with workers.enable_orphan_reattach = true")]
     HandoverWithoutReattach,
     /// Processes cannot be told for certain.
-    #[error("workers can be taken over on Linux only (workers.enable_orphan_reattach)")]
+    #[error("workers can be taken over on Linux and Windows only (workers.enable_orphan_reattach)")]
     ReattachUnsupported,
     /// A part that must run as long as the gateway ended.
     #[error("{0} ended although the gateway was not told to stop")]
@@ -240,7 +240,7 @@ async fn supervisor(
     let settings = supervisor_config(config);
     let folder = &config.server.data_directory;
     if config.workers.enable_orphan_reattach {
-        if !cfg!(target_os = "linux") {
+        if !cfg!(any(target_os = "linux", windows)) {
             return Err(RunError::ReattachUnsupported);
         }
         let manifest = Arc::new(Manifest::open(folder).await?);

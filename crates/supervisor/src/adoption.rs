@@ -18,7 +18,7 @@ use mxgateway_session::core::items::{AdviseState, Item, ItemChange};
 use mxgateway_session::core::lifecycle::Fault;
 use mxgateway_session::{EventSink, Launched, OnReply, PortError, WorkerIdentity, WorkerPort};
 use mxgateway_worker_ipc::transport::{Endpoint, Listener, TransportError, bind};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, warn};
 
 use crate::config::SupervisorConfig;
@@ -30,6 +30,9 @@ use crate::manifest::{Entry, Manifest, ManifestError};
 use crate::port::{Worker, WorkerLink, WorkerReply};
 use crate::process::WorkerProcess;
 use crate::start::{Introduced, Introduction, Limit, StartError, StartedWorker};
+
+/// Between two tries to take a pipe's name. There is nothing that says when it is free.
+const BIND_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a worker was not taken over.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +147,7 @@ async fn introduce(
     entry: &Entry,
     deadline: Instant,
 ) -> Result<Introduced, AdoptionError> {
-    let mut listener = bind_again(&entry.endpoint).await?;
+    let mut listener = bind_again(&entry.endpoint, deadline).await?;
     loop {
         let accepted = introduction.accept(&mut *listener);
         let connection = introduction.within(deadline, "connect", accepted).await?;
@@ -161,30 +164,39 @@ async fn introduce(
     }
 }
 
-/// Listens where a gateway that was killed may have left its socket's file. The folder is private and no other gateway
-/// has our list, so that whoever listens there has no business with it: the path is taken from them.
-async fn bind_again(endpoint: &Endpoint) -> Result<Box<dyn Listener>, TransportError> {
-    match bind(endpoint) {
-        Err(in_use @ TransportError::InUse(_)) => {
-            #[cfg(unix)]
-            if let Endpoint::Unix(path) = endpoint {
-                use std::os::unix::fs::FileTypeExt;
-
-                let failed = |source| TransportError::Io { endpoint: endpoint.clone(), source };
-                if !std::fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket() {
-                    return Err(in_use);
-                }
-                if let Ok(squatter) = tokio::net::UnixStream::connect(path).await {
-                    let process_id = squatter.peer_cred().ok().and_then(|peer| peer.pid());
-                    warn!(%endpoint, process_id, "Another process listened for a worker of ours; its place was taken");
-                }
-                std::fs::remove_file(path).map_err(failed)?;
-                return bind(endpoint);
+/// Listens at an endpoint again. A pipe's name is taken until the worker has seen that its gateway is gone.
+async fn bind_again(endpoint: &Endpoint, deadline: Instant) -> Result<Box<dyn Listener>, TransportError> {
+    loop {
+        match bind(endpoint) {
+            Err(TransportError::InUse(Endpoint::Pipe(_))) if Instant::now() + BIND_PAUSE < deadline => {
+                sleep(BIND_PAUSE).await;
             }
-            Err(in_use)
+            #[cfg(unix)]
+            Err(TransportError::InUse(endpoint @ Endpoint::Unix(_))) => {
+                remove_socket(&endpoint).await?;
+                return bind(&endpoint);
+            }
+            bound => return bound,
         }
-        bound => bound,
     }
+}
+
+/// Removes the socket's file that a gateway which was killed left. The folder is private and no other gateway has our
+/// list, so that whoever listens there has no business with it: the path is taken from them.
+#[cfg(unix)]
+async fn remove_socket(endpoint: &Endpoint) -> Result<(), TransportError> {
+    use std::os::unix::fs::FileTypeExt;
+
+    let Endpoint::Unix(path) = endpoint else { return Ok(()) };
+    let failed = |source| TransportError::Io { endpoint: endpoint.clone(), source };
+    if !std::fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket() {
+        return Err(TransportError::InUse(endpoint.clone()));
+    }
+    if let Ok(squatter) = tokio::net::UnixStream::connect(path).await {
+        let process_id = squatter.peer_cred().ok().and_then(|peer| peer.pid());
+        warn!(%endpoint, process_id, "Another process listened for a worker of ours; its place was taken");
+    }
+    std::fs::remove_file(path).map_err(failed)
 }
 
 /// Asks the worker what it holds and takes that over, before anything that comes after its reply.

@@ -2,31 +2,30 @@
 //!
 //! A process is told by its number, when it was created and which program it runs. Only what is provably the
 //! process that is meant is ever signalled, and through a handle that cannot come to mean another one.
-//! Linux only: elsewhere there is no identity, and nothing that needs one.
+//! Linux and Windows only: elsewhere there is no identity, and nothing that needs one.
 
 use std::io;
 
 #[cfg(target_os = "linux")]
-mod linux;
-#[cfg(not(target_os = "linux"))]
-mod other;
+#[path = "identity/linux.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "identity/windows.rs"]
+mod platform;
+#[cfg(not(any(target_os = "linux", windows)))]
+#[path = "identity/other.rs"]
+mod platform;
 
-#[cfg(target_os = "linux")]
-pub(crate) use linux::IdentifiedProcess;
-#[cfg(not(target_os = "linux"))]
-pub(crate) use other::IdentifiedProcess;
-
-#[cfg(target_os = "linux")]
-use linux::look;
-#[cfg(not(target_os = "linux"))]
-use other::look;
+pub(crate) use platform::IdentifiedProcess;
+use platform::look;
 
 /// What tells a process from every other one, also of other starts of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessIdentity {
     /// Its number.
     pub process_id: u32,
-    /// When it was created: the machine's start and the clock ticks since then.
+    /// When it was created. On Linux the machine's start and the clock ticks since then, on Windows units of 100 ns
+    /// since 1601.
     pub created: String,
     /// Path of the program it runs.
     pub image: String,
@@ -56,5 +55,5 @@ impl ProcessIdentity {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, any(target_os = "linux", windows)))]
 mod tests;

@@ -25,6 +25,7 @@ use key::InstanceKey;
 
 mod key;
 mod open;
+mod private;
 mod row;
 #[cfg(test)]
 mod tests;

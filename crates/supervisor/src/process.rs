@@ -15,8 +15,17 @@ use crate::exit::describe;
 use crate::identity::IdentifiedProcess;
 use crate::start::StartError;
 
+#[cfg(windows)]
+mod job;
+
 /// How long a killed process that is not a child may take until it is gone.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Flags of Windows for a new process: Ctrl-C is not for it, and its console, if it has one, has no window.
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+#[cfg(windows)]
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// A worker's process; killed when dropped, unless it is to stay.
 #[derive(Debug)]
@@ -24,6 +33,9 @@ pub(crate) struct WorkerProcess {
     process: Process,
     process_id: u32,
     stays: bool,
+    /// Not of an adopted one, which is in that of the gateway which started it.
+    #[cfg(windows)]
+    job: Option<job::WorkerJob>,
 }
 
 #[derive(Debug)]
@@ -56,19 +68,37 @@ impl WorkerProcess {
         // Ctrl-C in the gateway's terminal is for the gateway, which ends its workers in good order or leaves them.
         #[cfg(unix)]
         command.process_group(0);
+        #[cfg(windows)]
+        command.creation_flags(CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
         let child = command.spawn().map_err(StartError::Spawn)?;
         let process_id = child.id().unwrap_or_default();
-        Ok(Self { process: Process::Child(child), process_id, stays: false })
+        Ok(Self {
+            process: Process::Child(child),
+            process_id,
+            stays: false,
+            #[cfg(windows)]
+            job: Some(job::WorkerJob::around(process_id)),
+        })
     }
 
     /// A process that is taken over.
     pub(crate) fn adopted(process: IdentifiedProcess, process_id: u32) -> Self {
-        Self { process: Process::Adopted(process), process_id, stays: true }
+        Self {
+            process: Process::Adopted(process),
+            process_id,
+            stays: true,
+            #[cfg(windows)]
+            job: None,
+        }
     }
 
     /// From now on it is not killed when this is dropped.
     pub(crate) fn let_stay(&mut self) {
         self.stays = true;
+        #[cfg(windows)]
+        if let Some(job) = &self.job {
+            job.let_stay();
+        }
     }
 
     /// The process.
@@ -109,6 +139,10 @@ impl WorkerProcess {
         };
         if let Err(error) = killed {
             error!(process_id = self.process_id, %error, "Worker process could not be killed");
+        }
+        #[cfg(windows)]
+        if let Some(job) = &self.job {
+            job.end();
         }
         Ended::Killed
     }

@@ -114,7 +114,7 @@ pub(crate) async fn start(
     sink: &EventSink,
 ) -> Result<StartedWorker, StartError> {
     let session_id = request.session_id.to_string();
-    let endpoint = endpoint(config, request.session_id);
+    let endpoint = endpoint(config, manifest.map(|manifest| manifest.instance_id()), request.session_id);
     // Before the worker exists, so that nobody else can sit at its endpoint.
     let listener = bind(&endpoint)?;
     let mut process = WorkerProcess::spawn(config, &session_id)?;
@@ -302,10 +302,15 @@ async fn wait_ready(reader: &mut Reader) -> Result<WorkerReady, StartError> {
     }
 }
 
-/// Where a session's worker looks for its gateway, this one or the next. Short, for the operating system limits
-/// the length of a socket's path; the first 8 of the id's 16 bytes are random enough.
-fn endpoint(config: &SupervisorConfig, session_id: SessionId) -> Endpoint {
+/// Where a session's worker looks for its gateway, this one or the next. A socket's is short, for the operating system
+/// limits the length of its path; the first 8 of the id's 16 bytes are random enough. A pipe's, which all programs of
+/// the machine see, names the installation where that has a name.
+fn endpoint(config: &SupervisorConfig, instance_id: Option<&str>, session_id: SessionId) -> Endpoint {
     let id = session_id.to_string();
+    if cfg!(windows) {
+        let instance = instance_id.map_or_else(String::new, |instance| format!("{instance}-"));
+        return Endpoint::Pipe(format!("mxgateway-{instance}{id}"));
+    }
     let digits = id.rsplit('-').next().and_then(|digits| digits.get(..16)).unwrap_or(&id);
     Endpoint::Unix(config.runtime_directory.join(format!("w-{digits}.sock")))
 }

@@ -357,7 +357,7 @@ pub const KEYS: &[Key] = &[
         Kind::Flag,
         "false",
         "Whether workers outlive a crash or handover of the gateway, so that the next one, started in the same \
-         working directory and with the same `server.data_directory`, takes their sessions over. Linux only.",
+         working directory and with the same `server.data_directory`, takes their sessions over. Linux and Windows only.",
     ),
     key(
         "workers.max_orphan_lifetime_seconds",

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::*;
@@ -10,7 +10,10 @@ struct Decoy(Child);
 
 impl Decoy {
     fn start() -> Self {
-        Self(Command::new("sleep").arg("600").spawn().unwrap())
+        let mut command = if cfg!(windows) { Command::new("cmd") } else { Command::new("sleep") };
+        // Both wait: for a time, or for a key that never comes.
+        command.args(if cfg!(windows) { ["/c", "pause"].as_slice() } else { &["600"] });
+        Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
     }
 
     fn identity(&self) -> ProcessIdentity {
@@ -35,7 +38,7 @@ fn a_process_is_told_by_number_creation_and_program() {
     let identity = one.identity();
     assert_eq!(identity, one.identity());
     assert!(identity.is_alive_and_same());
-    assert!(identity.image.starts_with('/'), "{identity:?}");
+    assert!(std::path::Path::new(&identity.image).is_absolute(), "{identity:?}");
     assert_ne!(identity, other.identity());
     for not_it in [
         ProcessIdentity { created: format!("{}0", identity.created), ..identity.clone() },
@@ -67,7 +70,9 @@ async fn only_the_very_process_is_ended() {
 
 #[tokio::test]
 async fn a_process_that_ended_and_waits_for_its_parent_is_gone() {
-    let mut child = Command::new("true").spawn().unwrap();
+    let (program, arguments) =
+        if cfg!(windows) { ("cmd", ["/c", "exit"].as_slice()) } else { ("true", [].as_slice()) };
+    let mut child = Command::new(program).args(arguments).spawn().unwrap();
     let identity = ProcessIdentity::of(child.id());
     if let Ok(identity) = identity
         && let Ok(Some(process)) = IdentifiedProcess::open(&identity)

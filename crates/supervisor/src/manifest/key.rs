@@ -1,6 +1,6 @@
 //! The instance's key: 32 random bytes in a file, made once.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use mxgateway_worker_ipc::secret::Secret;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{ManifestError, SALT_BYTES};
+use super::{ManifestError, SALT_BYTES, private};
 
 const KEY_BYTES: usize = 32;
 /// So that the key is good for nothing else.
@@ -70,11 +70,7 @@ fn make(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
 }
 
 fn write_private(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file: File = options.open(path)?;
+    let mut file = private::create_file(path)?;
     file.write_all(key)?;
     file.sync_all()
 }

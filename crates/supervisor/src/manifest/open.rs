@@ -1,14 +1,13 @@
 //! Opening: lock, file, connections, tables.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlitePool};
 
-use super::{LOCK_FILE, ManifestError, OPERATION_LIMIT};
+use super::{LOCK_FILE, ManifestError, OPERATION_LIMIT, private};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -21,9 +20,9 @@ pub(super) fn lock(data_directory: &Path) -> Result<File, ManifestError> {
         let path = path.to_owned();
         move |source| ManifestError::File { path, source }
     };
-    private_folder(data_directory).map_err(failed(data_directory))?;
+    private::folder(data_directory).map_err(failed(data_directory))?;
     let path = data_directory.join(LOCK_FILE);
-    let lock = private_file(&path).map_err(failed(&path))?;
+    let lock = private::open_or_create_file(&path).map_err(failed(&path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(ManifestError::InUse { path }),
@@ -34,7 +33,8 @@ pub(super) fn lock(data_directory: &Path) -> Result<File, ManifestError> {
 /// The connections, and the instance's id.
 pub(super) async fn open(path: &Path) -> Result<(SqlitePool, String), ManifestError> {
     // SQLite would make it readable for others. Those that it makes beside take its mode over.
-    private_file(path).map_err(|source| ManifestError::File { path: path.to_owned(), source })?;
+    private::open_or_create_file(path)
+        .map_err(|source| ManifestError::File { path: path.to_owned(), source })?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -67,20 +67,4 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, String), ManifestEr
         .map_err(failed)?;
     let id = sqlx::query_scalar("SELECT id FROM instance").fetch_one(&pool).await.map_err(failed)?;
     Ok((pool, id))
-}
-
-fn private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
