@@ -27,6 +27,8 @@ pub struct GatewayOptions {
     pub arguments: Vec<String>,
     /// Does not log everything, for tests that would take long with it.
     pub quiet: bool,
+    /// Its log goes through a pipe and SIGXFSZ is ignored, so that a limit may be set to the size of its files.
+    pub limited: bool,
 }
 
 /// A running gateway with private state. Dropping it kills it; its workers then end by themselves.
@@ -66,7 +68,14 @@ impl Gateway {
             .append(true)
             .open(folder.path().join("gateway.log"))
             .expect("a log file");
-        let mut child = Command::new(program("mxgateway"))
+        let (mut command, log) = if options.limited {
+            let mut command = Command::new("env");
+            command.arg("--ignore-signal=XFSZ").arg(program("mxgateway"));
+            (command, through_a_pipe(log))
+        } else {
+            (Command::new(program("mxgateway")), log.into())
+        };
+        let mut child = command
             .args(["run", "--listen", &format!("127.0.0.1:{}", options.port)])
             // Relative, because the path of a Unix socket must be short.
             .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
@@ -199,12 +208,17 @@ impl Gateway {
     }
 
     /// Starts it again on the same port and in the same folder; it must have ended before.
-    pub async fn start_again(mut self) -> Self {
+    pub async fn start_again(self) -> Self {
+        self.start_again_with(GatewayOptions::default()).await
+    }
+
+    /// The same with other options; port and configuration are those of before.
+    pub async fn start_again_with(mut self, options: GatewayOptions) -> Self {
         assert!(self.child.try_wait().expect("a status").is_some(), "the gateway still runs");
         let config =
             fs::read_to_string(self.folder.path().join("mxgateway.toml")).expect("its configuration");
         let port = self.port();
-        Self::start_in(self.folder, GatewayOptions { config, port, ..GatewayOptions::default() }).await
+        Self::start_in(self.folder, GatewayOptions { config, port, ..options }).await
     }
 }
 
@@ -240,6 +254,12 @@ pub async fn narrow_client(endpoint: String) -> KeyedClient {
         .initial_connection_window_size(16 << 20);
     let channel = within("a connection", endpoint.connect()).await.expect("the gateway takes connections");
     MxGatewayClient::with_interceptor(channel, Bearer::new(api_key()))
+}
+
+/// What goes to a file by way of a process without limits.
+fn through_a_pipe(file: fs::File) -> Stdio {
+    let copy = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(file).spawn();
+    copy.expect("cat can be started").stdin.take().expect("its input is piped").into()
 }
 
 fn read_log(folder: &Path) -> String {

@@ -9,6 +9,7 @@ mod cli;
 mod configuration;
 mod crashes;
 mod impostors;
+mod kills;
 mod late_replies;
 mod leases;
 mod limits;
