@@ -26,7 +26,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         packages: &["mxgateway-galaxy"],
-        forbidden: &["tokio*", "tonic*", "prost*", "axum*", "sqlx*", "windows*", "sysinfo", "mxgateway-*"],
+        forbidden: &[
+            "tokio*",
+            "tonic*",
+            "prost*",
+            "axum*",
+            "sqlx*",
+            "windows",
+            "windows-service",
+            "sysinfo",
+            "mxgateway-*",
+        ],
         direct: false,
         why: "the gateway and the worker both read it, and neither brings its runtime along",
     },
@@ -45,7 +55,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         packages: &["mxgateway-session"],
-        forbidden: &["tonic*", "prost*", "axum*", "sqlx*", "windows*"],
+        forbidden: &["tonic*", "prost*", "axum*", "sqlx*", "windows", "windows-service", "mxgateway-win"],
         direct: false,
         why: "it is embedded in programs that have no gRPC",
     },
@@ -73,6 +83,12 @@ const RULES: &[Rule] = &[
         forbidden: &["tokio*", "tonic*", "mxgateway-*"],
         direct: false,
         why: "it is what Windows offers, and knows nothing of gateways",
+    },
+    Rule {
+        packages: &["mxgateway-supervisor", "mxgateway-server", "mxgateway"],
+        forbidden: &["mxgateway-lmxproxy", "mxgateway-worker-host"],
+        direct: false,
+        why: "the gateway never loads COM; what goes wrong there goes wrong in a worker",
     },
     Rule {
         packages: &["mxgateway-lmxproxy"],
@@ -106,6 +122,9 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// What the dependencies of a package are depends on the system.
+const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-gnu"];
+
 /// Where unsafe code is: Win32 and COM cannot be called without, and each block says why it is sound.
 const UNSAFE_PACKAGES: &[&str] = &["mxgateway-win", "mxgateway-lmxproxy", "mxgateway-com-standin"];
 
@@ -135,20 +154,26 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn check_edges(member: &Member, problems: &mut Vec<String>) -> anyhow::Result<()> {
-    // Each package by itself: in one tree of the workspace the features of one would show up in another.
-    let tree = process::output(&mut process::cargo(&[
-        "tree",
-        "--edges",
-        "normal",
-        "--prefix",
-        "depth",
-        "--format",
-        " {p}",
-        "--package",
-        &member.name,
-    ]))?;
-    for broken in broken_edges(&member.name, &tree) {
-        problems.push(broken);
+    for target in TARGETS {
+        // Each package by itself: in one tree of the workspace the features of one would show up in another.
+        let tree = process::output(&mut process::cargo(&[
+            "tree",
+            "--edges",
+            "normal",
+            "--prefix",
+            "depth",
+            "--format",
+            " {p}",
+            "--target",
+            target,
+            "--package",
+            &member.name,
+        ]))?;
+        for broken in broken_edges(&member.name, &tree) {
+            if !problems.contains(&broken) {
+                problems.push(broken);
+            }
+        }
     }
     Ok(())
 }
