@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -107,18 +107,23 @@ pub(super) struct TestProgram {
     pub(super) path: PathBuf,
 }
 
-/// Builds the programs with tests.
-pub(super) fn tests(width: Width) -> anyhow::Result<Vec<TestProgram>> {
+/// Builds the programs with tests: of the packages with `only` in their name, or of all when none has.
+pub(super) fn tests(width: Width, only: Option<&str>) -> anyhow::Result<Vec<TestProgram>> {
     println!("building the tests for {}", width.target());
     let mut command = cargo(width, "test", false)?;
     // Each test runs in a process of its own, as a panic ends it.
     command.args(["--no-run", "-Zpanic-abort-tests"]);
-    for package in tested(width) {
+    let named = |package: &&&str| only.is_some_and(|only| package.contains(only));
+    let mut packages: Vec<&&str> = tested(width).iter().filter(named).collect();
+    if packages.is_empty() {
+        packages = tested(width).iter().collect();
+    }
+    for package in packages {
         command.args(["--package", package]);
     }
     // First with people as readers, then again for the list: nothing is built then.
     progress::run(&mut command, "building")?;
-    command.args(["--message-format", "json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(["--message-format", "json", "--quiet"]);
     let list = process::output(&mut command)?;
     Ok(list.lines().filter_map(test_program).collect())
 }

@@ -24,7 +24,7 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<()> {
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     let mut tally = Tally::default();
     for width in Width::ALL {
-        let programs = build::tests(width)?;
+        let programs = build::tests(width, only)?;
         wine::prepare(width)?;
         for program in programs.iter().filter(|program| wanted(&program.name)) {
             let name = format!("{} ({}-bit)", program.name, width.bits());

@@ -28,6 +28,13 @@ fn prefix() -> anyhow::Result<PathBuf> {
 /// A program under Wine, to be given its arguments. It sees no folder of the repository but the target folder.
 pub(super) fn command(width: Width, program: &Path) -> anyhow::Result<Command> {
     let program = program.canonicalize().with_context(|| format!("there is no {}", program.display()))?;
+    let mut command = wine(width)?;
+    command.arg(program);
+    Ok(command)
+}
+
+/// Wine, to be given a program.
+fn wine(width: Width) -> anyhow::Result<Command> {
     let mut command = match width {
         Width::Wide => {
             let mut command = Command::new(tools::WINE);
@@ -43,7 +50,6 @@ pub(super) fn command(width: Width, program: &Path) -> anyhow::Result<Command> {
             command
         }
     };
-    command.arg(program);
     command.env("WINEDEBUG", "-all").env("WINEDLLOVERRIDES", LEFT_OUT).env_remove("DISPLAY");
     Ok(command)
 }
@@ -60,19 +66,8 @@ pub(super) fn prepare(width: Width) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("starting {}-bit Wine for the first time", width.bits());
-    let mut command = match width {
-        Width::Wide => Command::new(tools::WINE),
-        Width::Narrow => {
-            let mut command = Command::new("chroot");
-            command.arg(chroot::root()?).arg("wine").env_remove("WINEPREFIX").env("HOME", "/root");
-            command
-        }
-    };
-    if width == Width::Wide {
-        command.env("WINEPREFIX", prefix()?);
-    }
-    command.args(["wineboot", "--init"]).env("WINEDEBUG", "-all").env("WINEDLLOVERRIDES", LEFT_OUT);
-    command.env_remove("DISPLAY").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = wine(width)?;
+    command.args(["wineboot", "--init"]).stdout(Stdio::null()).stderr(Stdio::null());
     crate::process::run(&mut command)
 }
 
