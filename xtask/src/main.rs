@@ -9,6 +9,7 @@ mod ci;
 mod codegen;
 #[cfg(unix)]
 mod demo;
+mod dist;
 mod docs;
 mod fuzz;
 mod layers;
@@ -51,6 +52,8 @@ enum Task {
     /// Measure the gateway next to NATS and others: stream, latency, replay, memory, invoke, read-bulk, open,
     /// bulk-subscribe or report
     Bench(bench::Arguments),
+    /// Pack what people install: a tar.gz and a Debian package for Linux, a zip for Windows, with checksums
+    Dist(dist::Arguments),
     /// Run one fuzz target of tests/fuzz
     Fuzz(fuzz::Arguments),
     /// Build the Windows programs on Debian, and test them under Wine
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Layers => layers::run(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         #[cfg(unix)]
         Task::Windows(arguments) => windows::run(&arguments),

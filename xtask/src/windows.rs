@@ -66,6 +66,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Builds what ships, and gives the name and the place of each program: the worker is 32-bit, as MXAccess is.
+pub(crate) fn release_programs() -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    build::programs(true)?;
+    let (wide, narrow) =
+        (build::programs_folder(Width::Wide, true)?, build::programs_folder(Width::Narrow, true)?);
+    Ok(vec![
+        ("mxgateway.exe", wide.join("mxgateway.exe")),
+        ("mxgw.exe", wide.join("mxgw.exe")),
+        ("mxgateway-worker.exe", narrow.join("mxgateway-worker.exe")),
+    ])
+}
+
 /// The two kinds of Windows programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Width {
