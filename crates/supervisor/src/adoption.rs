@@ -126,8 +126,8 @@ async fn take_over(
         protocol_version,
     };
     let process = WorkerProcess::adopted(process, entry.process.process_id);
-    let started =
-        StartedWorker { process, reader, writer, identity: identity.clone(), listing: Some(listing) };
+    let (identity_here, listing) = (identity.clone(), Some(listing));
+    let started = StartedWorker { process, reader, writer, identity: identity_here, listing, outlives: None };
     let (link, frames) = WorkerLink::new(entry.session_id, config.max_frame_bytes, generation);
     let port = Worker::new(Arc::clone(&link));
     tokio::spawn(guardian::guard(started, link, frames, sink.clone(), config.heartbeat_grace));

@@ -116,7 +116,8 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(
             | Body::StartEvents(_)
             | Body::Command(_)
             | Body::Cancel(_)
-            | Body::Shutdown(_)) => return ConnectionEnd::UnexpectedFrame(body_name(&body)),
+            | Body::Shutdown(_)
+            | Body::OutliveGateway(_)) => return ConnectionEnd::UnexpectedFrame(body_name(&body)),
         }
     }
 }

@@ -17,6 +17,7 @@ use tracing::info;
 use crate::connection::{self, ConnectionEnd};
 use crate::heartbeat::{Heartbeat, Verdict};
 use crate::launcher::chain;
+use crate::listing::Listing;
 use crate::port::{Outbound, WorkerLink};
 use crate::process::{Ended, Exit, WorkerProcess};
 use crate::start::StartedWorker;
@@ -47,15 +48,17 @@ pub(crate) async fn guard(
     sink: EventSink,
     heartbeat_grace: Duration,
 ) {
-    let StartedWorker { mut process, mut reader, writer, identity, listing } = started;
+    let StartedWorker { mut process, mut reader, writer, identity, listing, outlives } = started;
     let burial = Burial(&link);
     let mut writing = AbortOnDropHandle::new(tokio::spawn(connection::write(writer, frames)));
     let heartbeat = Mutex::new(Heartbeat::new(heartbeat_grace, Instant::now()));
     let end = {
         let reading = connection::read(&mut reader, &link, &sink, &heartbeat);
-        first_end(reading, &mut writing, &mut process, &link, &heartbeat).await
+        let noting = listing.as_ref().map(|listing| noting(listing, outlives, &link));
+        first_end(reading, noting, &mut writing, &mut process, &link, &heartbeat).await
     };
-    if let (End::Released, Some(listing)) = (&end, listing.as_ref()) {
+    if let (End::Released, Some(listing)) = (&end, listing.as_ref().filter(|listing| listing.is_noted())) {
+        process.let_stay();
         drop(writing);
         listing.keep();
         link.pending.lock().close("the gateway leaves the worker to the next one");
@@ -92,14 +95,29 @@ pub(crate) async fn guard(
     drop(burial);
 }
 
+/// Ends when the worker is noted; it is told then that it is to outlive this gateway, if it does not know.
+async fn noting(listing: &Listing, outlives: Option<Duration>, link: &WorkerLink) {
+    listing.catch_up().await;
+    if let Some(lifetime) = outlives {
+        link.outlive(lifetime).await;
+    }
+}
+
 async fn first_end(
     reading: impl Future<Output = ConnectionEnd>,
+    noting: Option<impl Future<Output = ()>>,
     writing: &mut Writing,
     process: &mut WorkerProcess,
     link: &WorkerLink,
     heartbeat: &Mutex<Heartbeat>,
 ) -> End {
     let mut reading = std::pin::pin!(reading);
+    let mut is_noting = noting.is_some();
+    let mut noting = std::pin::pin!(async {
+        if let Some(noting) = noting {
+            noting.await;
+        }
+    });
     let mut look_at = Instant::now();
     loop {
         tokio::select! {
@@ -122,6 +140,11 @@ async fn first_end(
             }
             () = link.kill.cancelled() => return End::Killed,
             () = link.released.cancelled() => return End::Released,
+            () = &mut noting, if is_noting => {
+                is_noting = false;
+                process.let_stay();
+                continue;
+            }
             () = sleep_until(look_at) => {}
         }
         let verdict = heartbeat.lock().verdict(Instant::now());

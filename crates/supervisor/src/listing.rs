@@ -1,89 +1,112 @@
 //! A worker's place in the manifest, from before its bootstrap until it is gone.
+//!
+//! A worker that cannot be noted at once serves all the same, and ends with this gateway, until it is noted:
+//! [`Listing::catch_up`] tries as long as it lives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mxgateway_session::{LaunchRequest, OpenOptions, SessionId};
-use mxgateway_worker_ipc::secret::Secret;
+use mxgateway_worker_ipc::secret::{Secret, SecretError};
 use mxgateway_worker_ipc::transport::Endpoint;
+use parking_lot::Mutex;
+use tokio::time::sleep;
 
 use crate::identity::ProcessIdentity;
 use crate::launcher::chain;
-use crate::manifest::{Entry, Manifest, SALT_BYTES};
+use crate::manifest::{Entry, Manifest, Unlisted};
 use crate::start::FIRST_GENERATION;
+
+/// The pauses between two tries to note a worker later grow from the first to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// See the module's documentation. Dropping it takes the worker off the list, unless it is kept.
 #[derive(Debug)]
 pub(crate) struct Listing {
     manifest: Arc<Manifest>,
-    session_id: SessionId,
-    salt: [u8; SALT_BYTES],
+    /// As it is noted, or is to be.
+    entry: Mutex<Entry>,
+    /// Counts as long as the worker is not noted.
+    unlisted: Mutex<Option<Unlisted>>,
     /// The worker stays on the list, or is off it.
     settled: AtomicBool,
 }
 
 impl Listing {
-    /// Lists a process that has not got its bootstrap yet. `None` when that failed, which is counted and logged:
-    /// the worker then ends with this gateway.
+    /// Lists a process that has not got its bootstrap yet. When that fails, which is counted and logged, the worker
+    /// ends with this gateway until it is noted.
     pub(crate) async fn enter(
         manifest: &Arc<Manifest>,
         request: &LaunchRequest,
         backend: &str,
         endpoint: &Endpoint,
         process_id: u32,
-    ) -> Option<Self> {
-        let session_id = request.session_id;
-        let entered = async {
-            let process = ProcessIdentity::of(process_id).map_err(|error| chain(&error))?;
-            let mut salt = [0; SALT_BYTES];
-            getrandom::fill(&mut salt).map_err(|error| chain(&error))?;
-            let entry = Entry {
-                session_id,
-                endpoint: endpoint.clone(),
-                process,
-                options: OpenOptions { backend: backend.to_owned(), ..request.options.clone() },
-                opened_at: request.opened_at,
-                epoch: None,
-                salt,
-                generation: FIRST_GENERATION,
-            };
-            manifest.insert(&entry).await.map_err(|error| chain(&error))?;
-            Ok::<_, String>(Self::of(manifest, &entry))
+    ) -> Result<Self, SecretError> {
+        let entry = Entry {
+            session_id: request.session_id,
+            endpoint: endpoint.clone(),
+            process: ProcessIdentity { process_id, created: String::new(), image: String::new() },
+            options: OpenOptions { backend: backend.to_owned(), ..request.options.clone() },
+            opened_at: request.opened_at,
+            epoch: None,
+            salt: *Secret::random()?.expose(),
+            generation: FIRST_GENERATION,
         };
-        match entered.await {
-            Ok(listing) => Some(listing),
-            Err(error) => {
-                manifest.count_unlisted();
-                tracing::warn!(%session_id, error, "Worker could not be listed and will end with this gateway");
-                None
-            }
+        let listing = Self::of(manifest, &entry);
+        if let Err(error) = listing.note().await {
+            listing.not_noted(&error);
         }
+        Ok(listing)
     }
 
     /// Of a worker that is on the list.
     pub(crate) fn of(manifest: &Arc<Manifest>, entry: &Entry) -> Self {
-        let (session_id, salt) = (entry.session_id, entry.salt);
-        Self { manifest: Arc::clone(manifest), session_id, salt, settled: AtomicBool::new(false) }
+        Self {
+            manifest: Arc::clone(manifest),
+            entry: Mutex::new(entry.clone()),
+            unlisted: Mutex::new(None),
+            settled: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn secret(&self) -> Secret {
-        self.manifest.secret(self.session_id, &self.salt)
+        let entry = self.entry.lock();
+        self.manifest.secret(entry.session_id, &entry.salt)
+    }
+
+    /// Whether the next gateway will know the worker.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.unlisted.lock().is_none()
     }
 
     /// The worker is ready, and its session worth to be taken over. When that cannot be noted, which is counted
-    /// and logged, the next gateway ends the worker.
-    pub(crate) async fn ready(&self, process_id: u32, epoch: u64) {
-        // Anew: what was started may have replaced itself by another program.
-        let noted = match ProcessIdentity::of(process_id) {
-            Ok(process) => {
-                let noted = self.manifest.ready(self.session_id, &process, epoch).await;
-                noted.map_err(|error| chain(&error))
+    /// and logged, the next gateway ends the worker, until it is noted.
+    pub(crate) async fn ready(&self, epoch: u64) {
+        self.entry.lock().epoch = Some(epoch);
+        match self.note().await {
+            Ok(()) => self.noted(),
+            Err(error) => self.not_noted(&error),
+        }
+    }
+
+    /// Returns when the worker is noted; at once when it is already. Cancel-safe.
+    pub(crate) async fn catch_up(&self) {
+        let mut pause = PAUSES.0;
+        while !self.is_noted() {
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+            // One at a time, so that sessions which are opened meanwhile are noted at once.
+            let turn = self.manifest.turn().await;
+            let noted = self.note().await;
+            drop(turn);
+            match noted {
+                Ok(()) => self.noted(),
+                Err(error) => {
+                    let session_id = self.entry.lock().session_id;
+                    tracing::debug!(%session_id, error, "Worker could not be listed yet");
+                }
             }
-            Err(error) => Err(chain(&error)),
-        };
-        if let Err(error) = noted {
-            self.manifest.count_unlisted();
-            tracing::warn!(session_id = %self.session_id, error, "Session will not be taken over by the next gateway");
         }
     }
 
@@ -95,7 +118,33 @@ impl Listing {
     /// Takes the worker off the list.
     pub(crate) async fn leave(self) {
         self.settled.store(true, Ordering::Relaxed);
-        remove(&self.manifest, self.session_id).await;
+        let session_id = self.entry.lock().session_id;
+        remove(&self.manifest, session_id).await;
+    }
+
+    async fn note(&self) -> Result<(), String> {
+        let process_id = self.entry.lock().process.process_id;
+        // Anew: what was started may have replaced itself by another program.
+        let process = ProcessIdentity::of(process_id).map_err(|error| chain(&error))?;
+        let entry = {
+            let mut entry = self.entry.lock();
+            entry.process = process;
+            entry.clone()
+        };
+        self.manifest.note(&entry).await.map_err(|error| chain(&error))
+    }
+
+    fn not_noted(&self, error: &str) {
+        let session_id = self.entry.lock().session_id;
+        tracing::warn!(%session_id, error, "Worker could not be listed and will end with this gateway until it is");
+        self.unlisted.lock().get_or_insert_with(|| self.manifest.count_unlisted());
+    }
+
+    fn noted(&self) {
+        if self.unlisted.lock().take().is_some() {
+            let session_id = self.entry.lock().session_id;
+            tracing::info!(%session_id, "Worker is listed now and will outlive this gateway");
+        }
     }
 }
 
@@ -104,7 +153,7 @@ impl Drop for Listing {
         let settled = *self.settled.get_mut();
         // Without a runtime this process ends, and the next gateway finds that out by itself.
         if let (false, Ok(runtime)) = (settled, tokio::runtime::Handle::try_current()) {
-            let (manifest, session_id) = (Arc::clone(&self.manifest), self.session_id);
+            let (manifest, session_id) = (Arc::clone(&self.manifest), self.entry.get_mut().session_id);
             runtime.spawn(async move { remove(&manifest, session_id).await });
         }
     }

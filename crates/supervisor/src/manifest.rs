@@ -4,13 +4,14 @@
 //! file of its own. One gateway at a time has the list.
 //!
 //! An entry is made before its worker gets to know how long it may live without a gateway. When that fails or
-//! takes longer than [`OPERATION_LIMIT`], the session is opened all the same, its worker ends with this gateway,
-//! and [`Manifest::unlisted`] counts it: a full disk must not keep anybody from live data.
+//! takes longer than [`OPERATION_LIMIT`], the session is opened all the same, and [`Manifest::unlisted`] counts its
+//! worker, which ends with this gateway until it is noted: a full disk must not keep anybody from live data.
 
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +20,7 @@ use mxgateway_worker_ipc::secret::Secret;
 use mxgateway_worker_ipc::transport::Endpoint;
 use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::identity::ProcessIdentity;
 use key::InstanceKey;
@@ -143,7 +145,9 @@ pub struct Manifest {
     path: PathBuf,
     key: InstanceKey,
     instance_id: String,
-    unlisted: AtomicU64,
+    unlisted: Arc<AtomicU64>,
+    /// One for those who note late.
+    turns: Semaphore,
     /// Dropping it lets the next gateway in.
     _lock: File,
 }
@@ -166,7 +170,8 @@ impl Manifest {
         let key = InstanceKey::read_or_make(&data_directory.join(KEY_FILE))?;
         let path = data_directory.join(FILE);
         let (pool, instance_id) = open::open(&path).await?;
-        Ok(Self { pool, path, key, instance_id, unlisted: AtomicU64::new(0), _lock: lock })
+        let (unlisted, turns) = (Arc::default(), Semaphore::new(1));
+        Ok(Self { pool, path, key, instance_id, unlisted, turns, _lock: lock })
     }
 
     /// Names this installation in logs.
@@ -174,13 +179,21 @@ impl Manifest {
         &self.instance_id
     }
 
-    /// Workers that could not be listed and end with this gateway, since it started.
+    /// Workers that are not noted right now, so that the next gateway could not take them over.
     pub fn unlisted(&self) -> u64 {
         self.unlisted.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count_unlisted(&self) {
+    /// One worker more that is not noted, as long as what this gives is kept.
+    pub(crate) fn count_unlisted(&self) -> Unlisted {
         self.unlisted.fetch_add(1, Ordering::Relaxed);
+        Unlisted(Arc::clone(&self.unlisted))
+    }
+
+    /// The turn to note a worker late.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
     }
 
     /// The secret of a worker whose entry has this salt.
@@ -188,27 +201,9 @@ impl Manifest {
         self.key.secret(session_id, salt)
     }
 
-    /// Lists a worker.
-    pub(crate) async fn insert(&self, entry: &Entry) -> Result<(), ManifestError> {
-        self.within("list a worker", row::insert(entry).execute(&self.pool)).await.map(drop)
-    }
-
-    /// The worker is ready, as this process and in this epoch.
-    pub(crate) async fn ready(
-        &self,
-        session_id: SessionId,
-        process: &ProcessIdentity,
-        epoch: u64,
-    ) -> Result<(), ManifestError> {
-        let query = sqlx::query(
-            "UPDATE workers SET epoch = ?, process_id = ?, process_created = ?, process_image = ? WHERE session_id = ?",
-        )
-        .bind(epoch.cast_signed())
-        .bind(i64::from(process.process_id))
-        .bind(process.created.clone())
-        .bind(process.image.clone())
-        .bind(session_id.to_string());
-        self.within("note that a worker is ready", query.execute(&self.pool)).await.map(drop)
+    /// Lists a worker, in place of what was listed of its session before.
+    pub(crate) async fn note(&self, entry: &Entry) -> Result<(), ManifestError> {
+        self.within("list a worker", row::put(entry).execute(&self.pool)).await.map(drop)
     }
 
     /// Counts the generation up before a worker is reached again; the new one.
@@ -270,6 +265,16 @@ impl Manifest {
             Ok(result) => result.map_err(|source| ManifestError::Query { what, source }),
             Err(_) => Err(ManifestError::Timeout { what }),
         }
+    }
+}
+
+/// Counts a worker that is not noted, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Unlisted(Arc<AtomicU64>);
+
+impl Drop for Unlisted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

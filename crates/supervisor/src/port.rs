@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mxgateway_contracts::time::wire_duration;
 use mxgateway_contracts::v1::MxCommandReply;
-use mxgateway_contracts::worker_v1::{Cancel, Command, Shutdown, envelope::Body};
+use mxgateway_contracts::worker_v1::{Cancel, Command, OutliveGateway, Shutdown, envelope::Body};
 use mxgateway_session::{OnReply, PortError, RefusalKind, SessionId, WorkerPort};
 use parking_lot::Mutex;
 use prost::Message;
@@ -98,6 +98,14 @@ impl WorkerLink {
             max_command_bytes: largest.saturating_sub(overhead),
         };
         (Arc::new(link), frames)
+    }
+
+    /// Tells the worker to live on without this gateway, which takes until there is room for it. When it cannot be sent,
+    /// the connection has ended.
+    pub(crate) async fn outlive(&self, lifetime: Duration) {
+        let outlive = OutliveGateway { max_orphan_lifetime: Some(wire_duration(lifetime)) };
+        let frame = Outbound { call_id: 0, body: Body::OutliveGateway(outlive), room: None };
+        self.outbound.send(frame).await.ok();
     }
 
     /// Sends a command: the call, which is abandoned when dropped, and where its answer will be.

@@ -40,6 +40,8 @@ pub(crate) struct StartedWorker {
     pub(crate) identity: WorkerIdentity,
     /// `None` when it ends with this gateway.
     pub(crate) listing: Option<Listing>,
+    /// How long it is to live without a gateway once it is noted, when its bootstrap did not say so.
+    pub(crate) outlives: Option<Duration>,
 }
 
 /// Why a worker did not become ready. The executable and the session are named by the caller.
@@ -122,15 +124,16 @@ pub(crate) async fn start(
     let process_id = process.id();
     // Before it gets its bootstrap, so that one that may outlive this gateway is always known to the next.
     let listing = match manifest {
-        Some(manifest) => Listing::enter(manifest, request, backend, &endpoint, process_id).await,
+        Some(manifest) => Some(Listing::enter(manifest, request, backend, &endpoint, process_id).await?),
         None => None,
     };
     let secret = match &listing {
         Some(listing) => listing.secret(),
         None => Secret::random()?,
     };
+    let is_noted = listing.as_ref().is_some_and(Listing::is_noted);
     let bootstrap = Bootstrap {
-        max_orphan_lifetime: listing.as_ref().map(|_| wire_duration(config.max_orphan_lifetime)),
+        max_orphan_lifetime: is_noted.then(|| wire_duration(config.max_orphan_lifetime)),
         ..bootstrap(config, &session_id, &endpoint, &secret, backend)
     };
 
@@ -155,10 +158,14 @@ pub(crate) async fn start(
     match brought_up {
         Ok((reader, writer, identity)) => {
             if let Some(listing) = &listing {
-                listing.ready(process_id, identity.epoch).await;
+                listing.ready(identity.epoch).await;
+            }
+            // What its bootstrap says is left as it is.
+            let outlives = if is_noted { None } else { listing.as_ref().map(|_| config.max_orphan_lifetime) };
+            if is_noted {
                 process.let_stay();
             }
-            Ok(StartedWorker { process, reader, writer, identity, listing })
+            Ok(StartedWorker { process, reader, writer, identity, listing, outlives })
         }
         Err(error) => {
             let grace = if error.is_hang_up() { EXIT_GRACE } else { Duration::ZERO };

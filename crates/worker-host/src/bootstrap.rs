@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) hung_ceiling: Duration,
-    /// How long to live on without a gateway; `None` for not at all.
+    /// How long to live on without a gateway, unless the gateway says otherwise; `None` for not at all.
     pub(crate) orphan_lifetime: Option<Duration>,
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) tickets: Tickets,
     pub(crate) apartment: Apartment,
     pub(crate) termination: Termination,
+    /// How long to live on without a gateway; `None` for not at all.
+    pub(crate) orphan_lifetime: Option<Duration>,
 }
 
 /// Serves until the worker is to end. `link` is that of the first gateway, which has asked for its events;
@@ -81,7 +83,7 @@ pub(crate) async fn serve(mut worker: Worker<'_>, mut link: Link, mut seen_gener
             Served::Ended(reason) => return reason,
             Served::Lost => {}
         }
-        let Some(lifetime) = worker.about.settings.orphan_lifetime else {
+        let Some(lifetime) = worker.orphan_lifetime else {
             return worker.end(ExitReason::GatewayLost).await;
         };
         link = match worker.orphaned(lifetime, &mut seen_generation).await {

@@ -57,6 +57,7 @@ pub fn body_name(body: &Body) -> &'static str {
         Body::Command(_) => "Command",
         Body::Cancel(_) => "Cancel",
         Body::Shutdown(_) => "Shutdown",
+        Body::OutliveGateway(_) => "OutliveGateway",
         Body::CommandReply(_) => "CommandReply",
         Body::EventBatch(_) => "EventBatch",
         Body::EventLoss(_) => "EventLoss",

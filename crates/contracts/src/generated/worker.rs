@@ -57,7 +57,7 @@ pub struct Envelope {
     pub call_id: u64,
     #[prost(
         oneof = "envelope::Body",
-        tags = "10, 11, 12, 13, 14, 20, 21, 22, 30, 31, 32, 33, 34, 35"
+        tags = "10, 11, 12, 13, 14, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35"
     )]
     pub body: ::core::option::Option<envelope::Body>,
 }
@@ -83,6 +83,8 @@ pub mod envelope {
         Cancel(super::Cancel),
         #[prost(message, tag = "22")]
         Shutdown(super::Shutdown),
+        #[prost(message, tag = "23")]
+        OutliveGateway(super::OutliveGateway),
         /// Worker to gateway.
         #[prost(message, tag = "30")]
         CommandReply(super::CommandReply),
@@ -200,6 +202,12 @@ pub struct Shutdown {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShutdownAcknowledgement {}
+/// The next gateway will know the worker: in place of what its bootstrap says of that, it lives on without this one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutliveGateway {
+    #[prost(message, optional, tag = "1")]
+    pub max_orphan_lifetime: ::core::option::Option<::prost_types::Duration>,
+}
 /// Consecutive events, oldest first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EventBatch {

@@ -11,8 +11,9 @@ use super::{LOCK_FILE, ManifestError, OPERATION_LIMIT, private};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// There is one writer; a second one only so that a lost connection does not hold everybody up.
-const CONNECTIONS: u32 = 2;
+/// One, so that everything is done in the order in which it was asked for: also what nobody waits for any more, such as
+/// the entry of a session that ended while it was made.
+const CONNECTIONS: u32 = 1;
 
 /// Makes the data directory and takes the lock in it, which the end of the process gives back.
 pub(super) fn lock(data_directory: &Path) -> Result<File, ManifestError> {

@@ -18,10 +18,10 @@ pub(super) struct Damage {
     pub(super) why: String,
 }
 
-pub(super) fn insert(entry: &Entry) -> Query<'static, Sqlite, SqliteArguments> {
+pub(super) fn put(entry: &Entry) -> Query<'static, Sqlite, SqliteArguments> {
     let Entry { session_id, endpoint, process, options, opened_at, epoch, salt, generation } = entry.clone();
     sqlx::query(
-        "INSERT INTO workers (session_id, endpoint, process_id, process_created, process_image, owner, tag, \
+        "INSERT OR REPLACE INTO workers (session_id, endpoint, process_id, process_created, process_image, owner, tag, \
          client_name, backend, command_timeout, opened, epoch, salt, generation) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )

@@ -38,12 +38,13 @@ async fn entries_survive_the_gateway() {
     assert!(!Manifest::exists(folder.path()));
     let manifest = Manifest::open(folder.path()).await.unwrap();
     let (mut one, other) = (entry(1), Entry { epoch: Some(u64::MAX), ..entry(2) });
-    manifest.insert(&one).await.unwrap();
-    manifest.insert(&other).await.unwrap();
+    manifest.note(&one).await.unwrap();
+    manifest.note(&other).await.unwrap();
     let process = ProcessIdentity { image: "/opt/new".to_owned(), ..one.process.clone() };
-    manifest.ready(one.session_id, &process, 0xe90c).await.unwrap();
+    one = Entry { process, epoch: Some(0xe90c), ..one };
+    manifest.note(&one).await.unwrap();
     assert_eq!(manifest.next_generation(one.session_id).await.unwrap(), 2);
-    one = Entry { process, epoch: Some(0xe90c), generation: 2, ..one };
+    one = Entry { generation: 2, ..one };
     let (id, secret) = (manifest.instance_id().to_owned(), manifest.secret(one.session_id, &one.salt));
     drop(manifest);
 
@@ -68,7 +69,7 @@ async fn only_this_user_can_read_what_is_kept_and_no_secret_is_in_the_list() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = Manifest::open(folder.path()).await.unwrap();
     let listed = entry(1);
-    manifest.insert(&listed).await.unwrap();
+    manifest.note(&listed).await.unwrap();
     let key = std::fs::read(folder.path().join(KEY_FILE)).unwrap();
     let secret = manifest.secret(listed.session_id, &listed.salt);
     for file in std::fs::read_dir(folder.path()).unwrap() {
@@ -126,21 +127,40 @@ async fn a_manifest_that_is_locked_or_broken_answers_within_its_limit() {
     let mut other = connection(folder.path()).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let begun = Instant::now();
-    let error = manifest.insert(&entry(1)).await.unwrap_err();
+    let error = manifest.note(&entry(1)).await.unwrap_err();
     assert!(matches!(error, ManifestError::Query { .. } | ManifestError::Timeout { .. }), "{error:?}");
     assert!(begun.elapsed() < OPERATION_LIMIT + Duration::from_millis(500), "{:?}", begun.elapsed());
     sqlx::query("DROP TABLE workers").execute(&mut other).await.unwrap();
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
-    let error = manifest.insert(&entry(1)).await.unwrap_err();
+    let error = manifest.note(&entry(1)).await.unwrap_err();
     assert!(error.to_string().contains("list a worker"), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_it_is_noted_is_not_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = Manifest::open(folder.path()).await.unwrap();
+    let mut other = connection(folder.path()).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let ended = entry(1);
+    let limit = Duration::from_millis(100);
+    assert!(
+        tokio::time::timeout(limit, manifest.note(&ended)).await.is_err(),
+        "nobody waits for it any more"
+    );
+    let (removed, _) = tokio::join!(manifest.remove(ended.session_id), async {
+        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+    });
+    removed.unwrap();
+    assert_eq!(manifest.entries().await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_damaged_entry_is_left_out_and_taken_off() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = Manifest::open(folder.path()).await.unwrap();
-    manifest.insert(&entry(1)).await.unwrap();
-    manifest.insert(&entry(2)).await.unwrap();
+    manifest.note(&entry(1)).await.unwrap();
+    manifest.note(&entry(2)).await.unwrap();
     let mut other = connection(folder.path()).await;
     let damage = "UPDATE workers SET endpoint = 'nowhere' WHERE session_id LIKE '%1'";
     sqlx::query(damage).execute(&mut other).await.unwrap();

@@ -334,6 +334,34 @@ async fn a_list_that_cannot_be_written_keeps_nobody_from_a_session() {
 }
 
 #[tokio::test]
+async fn a_worker_that_cannot_be_noted_at_once_is_noted_later_and_outlives_its_gateway_from_then_on() {
+    let house = House::new("outlives");
+    let first = house.start().await;
+    let mut database = house.database().await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let (session, worker) = first.open().await;
+    let (left, _) = first.open().await;
+    let id = session.id();
+    assert_eq!(first.manifest.unlisted(), 2);
+    within("the close", left.close(CloseReason::ClientClose)).await;
+    assert_eq!(first.manifest.unlisted(), 1, "one that has ended is not missed");
+    drop(database);
+    until("it is noted", async || first.manifest.unlisted() == 0).await;
+    assert_eq!(house.listed().await, 1);
+    // After this, the worker knows.
+    session.invoke(command("a"), LIMIT).await.unwrap();
+    first.hand_over().await;
+    assert!(worker.is_alive_and_same());
+
+    let second = house.start().await;
+    let session = second.recovered(id).await;
+    assert_eq!(session.state(), SessionState::Ready, "{:?}; {}", session.status().fault, house.log());
+    assert_eq!(second.manager.list().len(), 1, "one that had ended is not noted");
+    within("the shutdown", second.manager.shutdown()).await;
+    assert_eq!(house.listed().await, 0);
+}
+
+#[tokio::test]
 async fn a_worker_whose_session_nobody_knew_of_is_ended() {
     let house = House::new("outlives");
     let first = house.start().await;

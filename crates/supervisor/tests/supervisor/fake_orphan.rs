@@ -24,7 +24,7 @@ pub(crate) const OLDEST: u64 = 6;
 pub(crate) const NEWEST: u64 = 20;
 
 /// Serves one gateway after the other; returns the exit code.
-pub(crate) async fn play(script: &str, bootstrap: Bootstrap) -> i32 {
+pub(crate) async fn play(script: &str, mut bootstrap: Bootstrap) -> i32 {
     let mut seen_generation = 0;
     loop {
         let is_first = seen_generation == 0;
@@ -53,7 +53,7 @@ pub(crate) async fn play(script: &str, bootstrap: Bootstrap) -> i32 {
         assert_eq!(handshaken.generation, seen_generation + 1);
         seen_generation = handshaken.generation;
         let epoch = if script == "outlives-in-another-epoch" && !is_first { EPOCH + 1 } else { EPOCH };
-        if let Some(code) = serve(&bootstrap, epoch, seen_generation, &mut reader, &mut writer).await {
+        if let Some(code) = serve(&mut bootstrap, epoch, seen_generation, &mut reader, &mut writer).await {
             return code;
         }
     }
@@ -61,7 +61,7 @@ pub(crate) async fn play(script: &str, bootstrap: Bootstrap) -> i32 {
 
 /// `None` when the gateway is gone.
 async fn serve(
-    bootstrap: &Bootstrap,
+    bootstrap: &mut Bootstrap,
     epoch: u64,
     generation: u64,
     reader: &mut LinkReader<ReadHalf<Connection>>,
@@ -100,6 +100,10 @@ async fn serve(
             let done = Body::ShutdownAcknowledgement(ShutdownAcknowledgement {});
             writer.send(received.call_id, done).await.ok()?;
             return Some(0);
+        }
+        if let Body::OutliveGateway(outlive) = received.body {
+            bootstrap.max_orphan_lifetime = outlive.max_orphan_lifetime;
+            continue;
         }
         let Body::Command(command) = received.body else { panic!("not for a worker: {:?}", received.body) };
         let asks_state =

@@ -24,6 +24,11 @@ impl Connection<'_, '_> {
                 let grace = shutdown.grace.as_ref().and_then(time::duration).unwrap_or(DEFAULT_GRACE);
                 self.stop(call_id, grace)
             }
+            Body::OutliveGateway(outlive) => {
+                let lifetime = outlive.max_orphan_lifetime.as_ref().and_then(time::duration);
+                self.worker.orphan_lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
+                Ok(())
+            }
             Body::GatewayHello(_)
             | Body::WorkerHello(_)
             | Body::GatewayProof(_)

@@ -114,6 +114,7 @@ async fn serve(known: &mut Known, connection: Connection, generation: u64, is_la
             | Body::Command(_)
             | Body::Cancel(_)
             | Body::Shutdown(_)
+            | Body::OutliveGateway(_)
             | Body::Fault(_)
             | Body::ShutdownAcknowledgement(_)) => panic!("{} came", link::body_name(&other)),
         }

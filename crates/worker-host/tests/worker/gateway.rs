@@ -213,6 +213,7 @@ impl Gateway {
             | Body::Command(_)
             | Body::Cancel(_)
             | Body::Shutdown(_)
+            | Body::OutliveGateway(_)
             | Body::ShutdownAcknowledgement(_) => panic!("the worker sent something out of turn"),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mxgateway_contracts::v1::GetWorkerInfoCommand;
 use mxgateway_contracts::v1::mx_command::Payload;
-use mxgateway_contracts::worker_v1::{Heartbeat, Shutdown, WorkerFaultCode, envelope::Body};
+use mxgateway_contracts::worker_v1::{Heartbeat, OutliveGateway, Shutdown, WorkerFaultCode, envelope::Body};
 use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, within};
@@ -115,4 +115,18 @@ async fn a_gateway_that_breaks_the_protocol_is_not_waited_for() {
     let (gateway, reason) = gateway.ended().await;
     assert_eq!(reason, ExitReason::ProtocolViolation);
     assert_eq!(gateway.faults[0].message, "Command came where StartEvents follows");
+}
+
+#[tokio::test]
+async fn a_gateway_may_say_later_whether_it_lives_on() {
+    let (mut gateway, let_go, _) = watched(|bootstrap| bootstrap.max_orphan_lifetime = None).await;
+    drop(let_go);
+    let max_orphan_lifetime = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    gateway.send(0, Body::OutliveGateway(OutliveGateway { max_orphan_lifetime })).await;
+    // Still unread when the gateway goes.
+    let mut gateway = gateway.lose().found().await;
+    gateway.ready().await;
+    gateway.call(client("x")).await.unwrap();
+    gateway.send(0, Body::OutliveGateway(OutliveGateway::default())).await;
+    assert_eq!(gateway.lose().ended().await, ExitReason::GatewayLost);
 }
