@@ -9,7 +9,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mxgateway_worker_host::simulator::{Galaxy, GalaxyError};
-use mxgateway_worker_host::{ExitReason, run_process};
+use mxgateway_worker_host::{ExitReason, OtherBackend, run_process};
+
+/// What a session can have besides the simulator.
+#[cfg(windows)]
+const OTHER_BACKENDS: &[OtherBackend] =
+    &[OtherBackend { name: mxgateway_lmxproxy::BACKEND_NAME, make: mxgateway_lmxproxy::make }];
+/// COM is on Windows only.
+#[cfg(not(windows))]
+const OTHER_BACKENDS: &[OtherBackend] = &[];
 
 /// Worker process of MxGateway: hosts MXAccess or the simulator for one session.
 ///
@@ -42,7 +50,7 @@ fn main() -> ExitCode {
             eprintln!("error: a worker is started by the gateway; see --help");
             ExitReason::InvalidBootstrap.code().into()
         }
-        None => run_process().code().into(),
+        None => run_process(OTHER_BACKENDS).code().into(),
     }
 }
 

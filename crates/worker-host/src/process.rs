@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::{bootstrap, logging, worker};
+use crate::worker::{self, OtherBackend};
+use crate::{bootstrap, logging};
 use mxgateway_worker_ipc::exit::ExitReason;
 
 /// How long the gateway may take to write the bootstrap.
@@ -17,15 +18,25 @@ pub(crate) enum Termination {
     /// From nowhere.
     Never,
     #[cfg(unix)]
-    Signal(tokio::signal::unix::Signal),
+    Signal {
+        terminate: tokio::signal::unix::Signal,
+        /// Not listened to: that it is there keeps SIGHUP from ending the process.
+        _hangup: Option<tokio::signal::unix::Signal>,
+    },
 }
 
 impl Termination {
-    /// From SIGTERM, which does not end the process by itself from here on.
+    /// From SIGTERM, which does not end the process by itself from here on. Neither does SIGHUP: that is what the kernel
+    /// sends to a worker which is stopped when its gateway dies.
     #[cfg(unix)]
     pub(crate) fn by_signal() -> Self {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(signal) => Self::Signal(signal),
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let hangup = signal(SignalKind::hangup()).map_err(|error| {
+            tracing::warn!(%error, "SIGHUP will end this worker");
+        });
+        match signal(SignalKind::terminate()) {
+            Ok(terminate) => Self::Signal { terminate, _hangup: hangup.ok() },
             Err(error) => {
                 tracing::warn!(%error, "SIGTERM will end this worker without order");
                 Self::Never
@@ -43,8 +54,8 @@ impl Termination {
         match self {
             Self::Never => std::future::pending().await,
             #[cfg(unix)]
-            Self::Signal(signal) => {
-                if signal.recv().await.is_none() {
+            Self::Signal { terminate, .. } => {
+                if terminate.recv().await.is_none() {
                     std::future::pending().await
                 }
             }
@@ -52,9 +63,9 @@ impl Termination {
     }
 }
 
-/// Runs the worker of one session to its end. The caller exits with the reason's code at once: a hung
+/// Runs the worker of one session to its end, with the simulator or one of the `others` as its backend. The caller exits with the reason's code at once: a hung
 /// apartment leaves a thread behind that nothing can end.
-pub fn run_process() -> ExitReason {
+pub fn run_process(others: &'static [OtherBackend]) -> ExitReason {
     logging::init();
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -65,7 +76,7 @@ pub fn run_process() -> ExitReason {
     };
     let reason = runtime.block_on(async {
         match timeout(BOOTSTRAP_LIMIT, bootstrap::read(tokio::io::stdin())).await {
-            Ok(Ok(bootstrap)) => worker::run_until(bootstrap, Termination::by_signal).await,
+            Ok(Ok(bootstrap)) => worker::run_until(bootstrap, others, Termination::by_signal).await,
             Ok(Err(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "Bootstrap cannot be read");
                 ExitReason::InvalidBootstrap

@@ -1,5 +1,6 @@
 //! One worker from start to end: connect, prove, make the backend, serve.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,16 +27,26 @@ use crate::simulator::{self, Simulator, SimulatorOptions};
 use crate::tap::Tap;
 use crate::tickets::Tickets;
 
+/// A backend besides the simulator, which the program brings along.
+#[derive(Clone, Copy, Debug)]
+pub struct OtherBackend {
+    /// Name in `Bootstrap.backend_name`.
+    pub name: &'static str,
+    /// Makes it with `Bootstrap.backend_options`, on the apartment thread.
+    pub make: fn(&HashMap<String, String>, EventSink) -> Result<Box<dyn MxAccess>, BackendError>,
+}
+
 /// Runs a worker with the backend its bootstrap names, until it is shut down or has to give up. What went
 /// wrong is logged here.
 pub async fn run(bootstrap: Bootstrap) -> ExitReason {
-    run_until(bootstrap, || Termination::Never).await
+    run_until(bootstrap, &[], || Termination::Never).await
 }
 
 /// The same for a worker that may be asked to end by others than its gateway, from the time on when it serves;
 /// before, there is nothing to take down in order.
 pub(crate) async fn run_until(
     bootstrap: Bootstrap,
+    others: &'static [OtherBackend],
     terminated_by: impl FnOnce() -> Termination,
 ) -> ExitReason {
     let name = bootstrap.backend_name.clone();
@@ -45,11 +56,15 @@ pub(crate) async fn run_until(
             let options = SimulatorOptions::parse(&options)?;
             Ok(Box::new(Simulator::new(&options, events)?) as Box<dyn MxAccess>)
         }
-        _ => {
-            let message =
-                format!("this worker has no backend {name:?} (it has: {})", simulator::BACKEND_NAME);
-            Err(BackendError { hresult: 0, message })
-        }
+        other => match others.iter().find(|backend| backend.name == other) {
+            Some(backend) => (backend.make)(&options, events),
+            None => {
+                let mut names = vec![simulator::BACKEND_NAME];
+                names.extend(others.iter().map(|backend| backend.name));
+                let message = format!("this worker has no backend {name:?} (it has: {})", names.join(", "));
+                Err(BackendError { hresult: 0, message })
+            }
+        },
     };
     run_backend(bootstrap, make, terminated_by).await
 }
@@ -169,6 +184,7 @@ async fn serve(
         tickets: Tickets::default(),
         apartment: Apartment::Running,
         termination: Termination::Never,
+        orphan_lifetime: about.settings.orphan_lifetime,
     };
     if let Err(error) = link.writer.send(0, Body::WorkerReady(about.ready())).await {
         worker.inbox.stop();
