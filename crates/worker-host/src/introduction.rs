@@ -19,8 +19,9 @@ use crate::service::About;
 pub(crate) type Reader = LinkReader<ReadHalf<Connection>>;
 pub(crate) type Writer = LinkWriter<WriteHalf<Connection>>;
 
-/// How long one try may take until both ends have proved themselves.
-const PROOF_LIMIT: Duration = Duration::from_secs(5);
+/// How long one try may take until both ends have proved themselves. Less than half of the time that a gateway takes for
+/// adopting a worker by default, so that whoever sits at the endpoint and says nothing does not use it up.
+const PROOF_LIMIT: Duration = Duration::from_secs(2);
 /// How long a gateway that has proved itself may take to ask for the events.
 const START_LIMIT: Duration = Duration::from_secs(30);
 

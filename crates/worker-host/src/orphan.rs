@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The pauses between two tries grow from the first to the second. Half of each is left to chance, so that the workers
-/// of a gateway do not come all at once.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// of a gateway do not come all at once. The last is what clients wait at most after the next gateway listens.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 /// A longer lifetime counts as this.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -79,11 +79,11 @@ mod tests {
     fn pauses_grow_and_are_bounded_and_half_of_each_is_chance() {
         let milliseconds =
             |pauses: Vec<Duration>| -> Vec<_> { pauses.iter().map(Duration::as_millis).collect() };
-        assert_eq!(milliseconds(pauses(7, 0)), [50, 100, 200, 400, 500, 500, 500]);
-        let longest = pauses(7, 499_999_999);
-        assert_eq!(longest[6].as_millis(), 999);
+        assert_eq!(milliseconds(pauses(7, 0)), [50, 100, 125, 125, 125, 125, 125]);
+        let longest = pauses(7, 124_999_999);
+        assert_eq!(longest[6].as_millis(), 249);
         for random in [1, 77_777_777_777, u64::MAX] {
-            let bounds = [100, 200, 400, 800, 1000, 1000, 1000].map(Duration::from_millis);
+            let bounds = [100, 200, 250, 250, 250, 250, 250].map(Duration::from_millis);
             for (pause, bound) in pauses(7, random).into_iter().zip(bounds) {
                 assert!(pause >= bound / 2 && pause < bound, "{pause:?} is not below {bound:?}");
             }
