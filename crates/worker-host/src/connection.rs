@@ -29,7 +29,7 @@ pub(crate) use leaving::tell_fault;
 
 /// How long a shutdown may take that names no grace.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
-/// One frame of events.
+/// One frame of events; with a small limit for frames, less.
 const BATCH: ReadBudget = ReadBudget { events: 512, bytes: 64 * 1024 };
 /// With this much waiting for the gateway, no more is taken from the journal, and no more commands.
 const HIGH_WATER_BYTES: usize = 256 * 1024;
@@ -197,8 +197,11 @@ impl Connection<'_, '_> {
 
     /// Moves events from the journal to the frames that wait, up to the high-water mark.
     fn queue_events(&mut self) -> Result<(), Leave> {
+        // Half of a frame: what surrounds the events has room in the other. A larger event goes alone.
+        let half = usize::try_from(self.worker.about.settings.max_frame_bytes / 2).unwrap_or(usize::MAX);
+        let budget = ReadBudget { bytes: BATCH.bytes.min(half), ..BATCH };
         while self.writer.queued_bytes() < HIGH_WATER_BYTES {
-            let body = match self.worker.about.journal.take(BATCH) {
+            let body = match self.worker.about.journal.take(budget) {
                 Outgoing::Nothing => return Ok(()),
                 Outgoing::Loss { from, to } => {
                     tracing::warn!(from, to, "Journal let events go before the gateway took them");

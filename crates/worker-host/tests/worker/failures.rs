@@ -15,6 +15,7 @@ use mxgateway_contracts::worker_v1::{
 use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, bootstrap};
+use super::orphans::lives_on;
 use super::unruly::unruly;
 
 fn milliseconds(milliseconds: i32) -> Option<prost_types::Duration> {
@@ -56,6 +57,28 @@ async fn a_storm_beyond_the_journal_is_a_loss_with_numbers() {
     assert!(matches!(info.payload, Some(Reply::GetWorkerInfo(info)) if info.lost_event_count == 900));
     drop(let_go);
     assert_eq!(gateway.vanish().await, ExitReason::GatewayLost);
+}
+
+#[tokio::test]
+async fn large_events_share_no_frame_that_they_do_not_fit_in() {
+    let (mut gateway, _let_go) = unruly(|bootstrap| {
+        bootstrap.max_frame_bytes = 64 * 1024;
+        lives_on(bootstrap);
+    })
+    .await;
+    // Two together have a little less than a frame, but not what surrounds them.
+    let sizes = 32_500..32_768;
+    for size in sizes.clone() {
+        gateway.call(register(&format!("large {size}"))).await.unwrap();
+    }
+    let newest = sizes.len() as u64;
+    // The next one asks for all of them at once.
+    let mut gateway = gateway.lose().found().await;
+    gateway.ready_after(0).await;
+    let is_there =
+        |gateway: &Gateway| gateway.events.last().is_some_and(|event| event.worker_sequence == newest);
+    gateway.until("the newest event", is_there).await;
+    assert_eq!((gateway.events.len(), gateway.losses.len()), (sizes.len(), 0));
 }
 
 #[tokio::test]
