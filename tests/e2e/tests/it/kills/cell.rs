@@ -232,6 +232,15 @@ impl Cell {
             follower.reaches(newest).await;
             follower.stop().await.has_all_up_to(newest);
         }
+        self.keeps_what_was().await;
+    }
+
+    /// What every client had passed before the fault can still be asked for.
+    async fn keeps_what_was(&self) {
+        let session = &self.victim.session;
+        let mut stream = session.resume(session.opened.epoch, 0).await;
+        let first = stream.event().await.worker_sequence;
+        assert_eq!((stream.start.replay_gap, first), (None, 1), "{:?}", stream.start);
     }
 
     async fn session_is_faulted(&mut self) {
