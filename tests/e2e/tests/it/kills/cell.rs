@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tonic::Status;
 
 use super::follower::Follower;
-use super::means::{Decoy, FullDisk, half_close, recycle, stop_for_a_while};
+use super::means::{Decoy, FullDisk, half_close, left_out, recycle, stop_for_a_while};
 use super::situation::Subject;
 use super::{Fault, Situation};
 
@@ -66,7 +66,10 @@ pub(super) async fn run(fault: Fault, situation: Situation) {
     let mut cell = Cell::set_up(fault, situation).await;
     cell.bring_about().await;
     let set_up = began.elapsed().as_secs_f64();
-    let full = cell.strike().await;
+    let full = match cell.strike().await {
+        Ok(full) => full,
+        Err(why) => return left_out(&format!("{fault:?}/{situation:?}"), &why),
+    };
     if fault.takes_session() {
         cell.session_is_faulted().await;
     } else {
@@ -171,7 +174,7 @@ impl Cell {
         self.followers.push(replayed);
     }
 
-    async fn strike(&mut self) -> Option<FullDisk> {
+    async fn strike(&mut self) -> Result<Option<FullDisk>, String> {
         let worker = self.victim.worker();
         let gateway = self.gateway.as_mut().expect("a gateway");
         let mut full = None;
@@ -188,8 +191,8 @@ impl Cell {
             Fault::GatewayStopped => stop_for_a_while(gateway.process_id()).await,
             Fault::WorkerStopped => stop_for_a_while(worker).await,
             Fault::DiskFull => full = Some(FullDisk::of(gateway.process_id())),
-            Fault::ClosedForWriting => half_close(worker, Shutdown::Write),
-            Fault::ClosedForReading => half_close(worker, Shutdown::Read),
+            Fault::ClosedForWriting => half_close(worker, Shutdown::Write)?,
+            Fault::ClosedForReading => half_close(worker, Shutdown::Read)?,
         }
         self.followers.iter().for_each(Follower::read_on);
         if self.fault.takes_gateway() {
@@ -199,7 +202,7 @@ impl Cell {
             }
             self.start_again().await;
         }
-        full
+        Ok(full)
     }
 
     async fn session_goes_on(&mut self) {

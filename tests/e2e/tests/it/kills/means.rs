@@ -1,11 +1,13 @@
 //! How faults are brought about from outside.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mxgateway_e2e::{is_alive, program, signal};
+use rustix::io::Errno;
 use rustix::net::{Shutdown, getpeername, shutdown};
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, Signal, pidfd_getfd, pidfd_open, prlimit,
@@ -30,8 +32,9 @@ pub(super) async fn stop_for_a_while(process_id: u32) {
     }
 }
 
-/// Shuts one direction of a worker's connection down, on a duplicate of the worker's own end.
-pub(super) fn half_close(worker_process_id: u32, how: Shutdown) {
+/// Shuts one direction of a worker's connection down, on a duplicate of the worker's own end. `Err` when the system does
+/// not let this process have a duplicate, with the reason.
+pub(super) fn half_close(worker_process_id: u32, how: Shutdown) -> Result<(), String> {
     let process = pidfd_open(pid(worker_process_id), PidfdFlags::empty()).unwrap();
     let mut closed = 0;
     for entry in fs::read_dir(format!("/proc/{worker_process_id}/fd")).unwrap().flatten() {
@@ -41,11 +44,13 @@ pub(super) fn half_close(worker_process_id: u32, how: Shutdown) {
         if !is_socket {
             continue;
         }
-        let socket = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).unwrap_or_else(|error| {
-            panic!(
-                "the worker's socket {number} cannot be duplicated ({error}): run as root, or allow ptrace"
-            )
-        });
+        let socket = match pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
+            Ok(socket) => socket,
+            Err(error @ (Errno::PERM | Errno::NOSYS)) => {
+                return Err(format!("the worker's socket cannot be duplicated: {error}"));
+            }
+            Err(error) => panic!("the worker's socket {number} cannot be duplicated: {error}"),
+        };
         // Others are the runtime's own pairs, which have no path.
         let peer = getpeername(&socket).ok().flatten();
         if peer.is_some_and(|peer| format!("{peer:?}").contains(".sock")) {
@@ -54,6 +59,20 @@ pub(super) fn half_close(worker_process_id: u32, how: Shutdown) {
         }
     }
     assert_eq!(closed, 1, "the worker has one connection");
+    Ok(())
+}
+
+/// Says loudly that a cell was left out.
+///
+/// # Panics
+/// Where the environment variable `CI` is set: there, no test may be left out.
+pub(super) fn left_out(cell: &str, why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{cell} cannot be run: {why}");
+    // Not by a macro, whose output tests keep to themselves.
+    let _ = writeln!(
+        io::stderr(),
+        "\nThe cell {cell} was NOT run: {why}. Run as root, or with CAP_SYS_PTRACE.\n"
+    );
 }
 
 /// Nothing more can be written to a file by the process, until the limit is taken back.
