@@ -18,8 +18,8 @@ use super::{Fault, Situation};
 
 const CONFIG: &str = "[sessions]\nallow_multiple_event_subscribers = true\n\
                       [workers]\nenable_orphan_reattach = true\nadoption_timeout_seconds = 60\n\
-                      max_orphan_lifetime_seconds = 60\njournal_capacity = 250000\n\
-                      [events]\nreplay_buffer_capacity = 250000\n\
+                      max_orphan_lifetime_seconds = 60\njournal_capacity = 1000000\n\
+                      [events]\nreplay_buffer_capacity = 1000000\n\
                       [simulator]\nallow_fault_injection = true\n";
 /// How long the worker is at the write that is in flight.
 const WRITE_SECONDS: i64 = 2;
@@ -222,6 +222,7 @@ impl Cell {
             writes += 1;
         }
         if self.situation == Situation::Busy {
+            self.victim.is_still_busy().await;
             self.victim.end_storm().await;
         }
         // Also done before.
