@@ -5,6 +5,8 @@ mod follower;
 mod means;
 mod situation;
 
+use std::thread;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -72,6 +74,36 @@ enum Situation {
     Adoption,
 }
 
+impl Situation {
+    const ALL: [Self; 5] = [Self::Idle, Self::Busy, Self::Replay, Self::Write, Self::Adoption];
+}
+
+/// The cells of a fault that takes [`means::STOP`] are run at once. Each has a thread of its own with its name, which the
+/// messages of what fails in it begin with.
+fn in_all_situations(fault: Fault) {
+    let cells = Situation::ALL.map(|situation| {
+        let name = format!("{fault:?}/{situation:?}");
+        let cell = thread::Builder::new().name(name.clone()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(cell::run(fault, situation));
+        });
+        (name, cell.unwrap())
+    });
+    let failed: Vec<String> =
+        cells.into_iter().filter_map(|(name, cell)| cell.join().is_err().then_some(name)).collect();
+    assert!(failed.is_empty(), "failed, as said above: {}", failed.join(", "));
+}
+
+#[test]
+fn gateway_stopped_in_all_situations() {
+    in_all_situations(Fault::GatewayStopped);
+}
+
+#[test]
+fn worker_stopped_in_all_situations() {
+    in_all_situations(Fault::WorkerStopped);
+}
+
 macro_rules! matrix {
     ($($fault:ident: $($name:ident is $situation:ident),+;)+) => {$($(
         #[tokio::test]
@@ -91,12 +123,6 @@ matrix! {
     BothKilled: both_killed_when_idle is Idle, both_killed_when_busy is Busy,
         both_killed_during_replay is Replay, both_killed_during_a_write is Write,
         both_killed_during_adoption is Adoption;
-    GatewayStopped: gateway_stopped_when_idle is Idle, gateway_stopped_when_busy is Busy,
-        gateway_stopped_during_replay is Replay, gateway_stopped_during_a_write is Write,
-        gateway_stopped_during_adoption is Adoption;
-    WorkerStopped: worker_stopped_when_idle is Idle, worker_stopped_when_busy is Busy,
-        worker_stopped_during_replay is Replay, worker_stopped_during_a_write is Write,
-        worker_stopped_during_adoption is Adoption;
     DiskFull: disk_full_when_idle is Idle, disk_full_when_busy is Busy,
         disk_full_during_replay is Replay, disk_full_during_a_write is Write,
         disk_full_during_adoption is Adoption;

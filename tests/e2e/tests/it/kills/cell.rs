@@ -198,6 +198,7 @@ impl Cell {
         if self.fault.takes_gateway() {
             if self.fault == Fault::BothKilled {
                 let id = self.victim.session.id();
+                assert!(is_alive(self.decoy.process_id()), "the decoy waits for its bootstrap");
                 recycle(&self.gateway().data_directory(), &id, self.decoy.process_id()).await;
             }
             self.start_again().await;

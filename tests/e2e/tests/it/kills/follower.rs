@@ -88,10 +88,12 @@ impl Follower {
         self.reads.send_replace(u64::MAX);
     }
 
-    /// Waits until it has seen this event.
+    /// Waits until it has seen this event; however many come before it, they keep coming.
     pub(super) async fn reaches(&mut self, sequence: u64) {
-        let seen = within("a client gets there", self.seen.wait_for(|seen| *seen >= sequence)).await;
-        assert!(seen.is_ok(), "the stream ended");
+        while *self.seen.borrow_and_update() < sequence {
+            let seen = within("a client gets on", self.seen.changed()).await;
+            assert!(seen.is_ok(), "the stream ended");
+        }
     }
 
     /// Ends it.
