@@ -82,6 +82,25 @@ async fn its_life_without_a_gateway_ends() {
 }
 
 #[tokio::test]
+async fn a_hangup_does_not_end_it() {
+    let gateway = serving_with(lives(60, 0)).await;
+    let Gateway { child, folder, mut reader, writer, ready, .. } = gateway;
+    // It serves, so that it has said what signals are to it.
+    reader.read().await.unwrap().unwrap();
+    // As the kernel does to the members of a process group that nobody watches any more while one of them is stopped.
+    let process = Pid::from_child(&child);
+    kill_process(process, Signal::STOP).unwrap();
+    drop((reader, writer));
+    kill_process(process, Signal::HUP).unwrap();
+    kill_process(process, Signal::CONT).unwrap();
+    let mut gateway = adopt(child, folder, 2).await;
+    assert_eq!(gateway.ready.epoch, ready.epoch);
+    gateway.writer.send(5, Body::Shutdown(Shutdown::default())).await.unwrap();
+    while gateway.reader.read().await.unwrap().is_some() {}
+    assert_eq!(reason(ended(gateway.child).await), Some(ExitReason::Success));
+}
+
+#[tokio::test]
 async fn a_signal_ends_it_in_order_with_and_without_a_gateway() {
     let mut gateway = serving_with(lives(60, 0)).await;
     // It serves, so that there is something to end in order.
