@@ -37,6 +37,8 @@ impl fmt::Debug for Bootstrap {
             connect_timeout,
             hung_apartment_ceiling,
             max_orphan_lifetime,
+            log_filter,
+            log_json,
         } = self;
         formatter
             .debug_struct("Bootstrap")
@@ -54,6 +56,8 @@ impl fmt::Debug for Bootstrap {
             .field("connect_timeout", connect_timeout)
             .field("hung_apartment_ceiling", hung_apartment_ceiling)
             .field("max_orphan_lifetime", max_orphan_lifetime)
+            .field("log_filter", log_filter)
+            .field("log_json", log_json)
             .finish()
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::config::{AuthMode, Config};
+use crate::config::{AuthMode, Config, LogFormat};
 use crate::galaxy_view::GalaxyView;
 use crate::grpc::{AuthenticationLayer, Door, GalaxyService, GatewayService, ServiceSettings, Sessions};
 use crate::http::{self, HttpState};
@@ -357,6 +357,8 @@ fn supervisor_config(config: &Config) -> SupervisorConfig {
         backend_options: HashMap::from_iter(galaxy),
         runtime_directory: workers.runtime_directory.clone(),
         log_directory: None,
+        log_filter: config.logging.filter.clone(),
+        log_json: config.logging.format == LogFormat::Json,
         startup_timeout: workers.startup_timeout,
         heartbeat_interval: workers.heartbeat_interval,
         heartbeat_grace: workers.heartbeat_grace,

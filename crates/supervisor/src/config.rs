@@ -18,6 +18,10 @@ pub struct SupervisorConfig {
     pub runtime_directory: PathBuf,
     /// Where each worker's log goes, a file per session; `None`: to this process's standard error.
     pub log_directory: Option<PathBuf>,
+    /// What workers log: levels, one for all or `target=level`, separated by commas.
+    pub log_filter: String,
+    /// Whether the lines of their logs are JSON instead of text.
+    pub log_json: bool,
     /// From the start of the process to the backend being ready.
     pub startup_timeout: Duration,
     /// How often a worker gives a sign of life.
@@ -47,6 +51,8 @@ impl Default for SupervisorConfig {
             backend_options: HashMap::new(),
             runtime_directory: PathBuf::from("run"),
             log_directory: None,
+            log_filter: "info".to_owned(),
+            log_json: false,
             startup_timeout: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(5),
             heartbeat_grace: Duration::from_secs(15),

@@ -344,5 +344,7 @@ fn bootstrap(
         connect_timeout: Some(wire_duration(config.startup_timeout)),
         hung_apartment_ceiling: Some(wire_duration(config.hung_apartment_ceiling)),
         max_orphan_lifetime: None,
+        log_filter: config.log_filter.clone(),
+        log_json: config.log_json,
     }
 }

@@ -66,7 +66,7 @@ impl Termination {
 /// Runs the worker of one session to its end, with the simulator or one of the `others` as its backend. The caller exits with the reason's code at once: a hung
 /// apartment leaves a thread behind that nothing can end.
 pub fn run_process(others: &'static [OtherBackend]) -> ExitReason {
-    logging::init();
+    let early = logging::begin();
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -76,7 +76,14 @@ pub fn run_process(others: &'static [OtherBackend]) -> ExitReason {
     };
     let reason = runtime.block_on(async {
         match timeout(BOOTSTRAP_LIMIT, bootstrap::read(tokio::io::stdin())).await {
-            Ok(Ok(bootstrap)) => worker::run_until(bootstrap, others, Termination::by_signal).await,
+            Ok(Ok(bootstrap)) => {
+                if let Err(error) = logging::start(&bootstrap.log_filter, bootstrap.log_json) {
+                    tracing::error!(%error, "Filter of the log cannot be used");
+                    return ExitReason::InvalidBootstrap;
+                }
+                drop(early);
+                worker::run_until(bootstrap, others, Termination::by_signal).await
+            }
             Ok(Err(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "Bootstrap cannot be read");
                 ExitReason::InvalidBootstrap

@@ -142,6 +142,29 @@ async fn an_injected_crash_ends_the_process_without_a_word() {
     assert_eq!(gateway.child.wait().unwrap().code(), None, "ended by a signal");
 }
 
+#[tokio::test]
+async fn it_logs_what_it_is_told_to() {
+    let cases = [
+        ("", false, true, "WARN"),
+        ("warn", false, false, "WARN"),
+        ("warn", true, false, r#""level":"WARN""#),
+    ];
+    for (filter, json, says_ready, warning) in cases {
+        let gateway = serving_with(|bootstrap| {
+            filter.clone_into(&mut bootstrap.log_filter);
+            bootstrap.log_json = json;
+        })
+        .await;
+        let Gateway { child, reader, writer, .. } = gateway;
+        drop((reader, writer));
+        let log = child.wait_with_output().unwrap().stderr;
+        let log = String::from_utf8(log).unwrap();
+        assert_eq!(log.contains("Worker is ready"), says_ready, "{filter:?}: {log}");
+        assert!(log.contains(warning) && log.contains("connection"), "{filter:?}: {log}");
+        assert!(!json || log.lines().all(|line| line.starts_with('{')), "{log}");
+    }
+}
+
 #[test]
 fn a_bad_start_has_its_exit_code_and_a_text() {
     let nothing = run(&[], b"");
@@ -155,6 +178,12 @@ fn a_bad_start_has_its_exit_code_and_a_text() {
     let empty = run(&[], &frame);
     assert_eq!(reason(empty.status), Some(ExitReason::InvalidBootstrap));
     assert!(String::from_utf8_lossy(&empty.stderr).contains("session_id is empty"));
+    let loud = Bootstrap { log_filter: "worker=loud".to_owned(), ..Bootstrap::default() }.encode_to_vec();
+    let mut frame = u32::try_from(loud.len()).unwrap().to_le_bytes().to_vec();
+    frame.extend(loud);
+    let loud = run(&[], &frame);
+    assert_eq!(reason(loud.status), Some(ExitReason::InvalidBootstrap));
+    assert!(String::from_utf8_lossy(&loud.stderr).contains("Filter of the log cannot be used"));
     assert_eq!(reason(run(&["--no-such-option"], b"").status), Some(ExitReason::InvalidBootstrap));
 }
 

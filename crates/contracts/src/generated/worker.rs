@@ -44,6 +44,12 @@ pub struct Bootstrap {
     /// How long to live on without a gateway; absent: end at once.
     #[prost(message, optional, tag = "14")]
     pub max_orphan_lifetime: ::core::option::Option<::prost_types::Duration>,
+    /// What the worker logs, as the gateway's logging.filter, such as "warn,mxgateway_worker_host=debug"; empty: info.
+    #[prost(string, tag = "15")]
+    pub log_filter: ::prost::alloc::string::String,
+    /// Whether the lines of the log are JSON instead of text.
+    #[prost(bool, tag = "16")]
+    pub log_json: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {

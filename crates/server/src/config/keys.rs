@@ -396,5 +396,5 @@ pub const KEYS: &[Key] = &[
         "Whether clients may make the simulator misbehave, by the command InjectFault; for tests of clients.",
     ),
     key("logging.format", Kind::Choice(&["text", "json"]), "text", "How a line of the log looks."),
-    key("logging.filter", Kind::LogFilter, "info", "What is logged; on standard error."),
+    key("logging.filter", Kind::LogFilter, "info", "What is logged, by workers too; on standard error."),
 ];
