@@ -18,7 +18,7 @@ use mxgateway_session::core::items::{AdviseState, Item, ItemChange};
 use mxgateway_session::core::lifecycle::Fault;
 use mxgateway_session::{EventSink, Launched, OnReply, PortError, WorkerIdentity, WorkerPort};
 use mxgateway_worker_ipc::transport::{Endpoint, Listener, TransportError, bind};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::config::SupervisorConfig;
@@ -27,6 +27,7 @@ use crate::identity::IdentifiedProcess;
 use crate::launcher::chain;
 use crate::listing::Listing;
 use crate::manifest::{Entry, Manifest, ManifestError};
+use crate::patience::Patience;
 use crate::port::{Worker, WorkerLink, WorkerReply};
 use crate::process::WorkerProcess;
 use crate::start::{Introduced, Introduction, Limit, StartError, StartedWorker};
@@ -90,7 +91,7 @@ async fn take_over(
 ) -> Result<Launched<Worker>, AdoptionError> {
     let listing = Listing::of(manifest, &entry);
     let limit = config.adoption_timeout;
-    let deadline = Instant::now() + limit;
+    let mut patience = Patience::new(limit);
     let process = IdentifiedProcess::open(&entry.process).map_err(AdoptionError::Process)?;
     let Some(process) = process else { return Err(AdoptionError::Gone) };
     // Noted before the worker hears of it, so that no later gateway comes with a smaller one.
@@ -105,7 +106,7 @@ async fn take_over(
         limit: Limit { time: limit, key: "workers.adoption_timeout_seconds" },
     };
     let introduced = tokio::select! {
-        introduced = introduce(&introduction, &entry, deadline) => introduced?,
+        introduced = introduce(&introduction, &entry, &mut patience) => introduced?,
         () = process.ended() => return Err(AdoptionError::Gone),
     };
     let Introduced { reader, mut writer, ready, protocol_version } = introduced;
@@ -116,7 +117,7 @@ async fn take_over(
     let (oldest, newest) = (ready.journal_oldest_sequence, ready.journal_newest_sequence);
     let after = if oldest == 0 { newest } else { oldest - 1 };
     sink.begin_after(after);
-    introduction.start_events(deadline, &mut writer, after).await?;
+    introduction.start_events(&mut patience, &mut writer, after).await?;
 
     // From here on it is a worker like any other: what fails now ends it.
     let identity = WorkerIdentity {
@@ -136,7 +137,7 @@ async fn take_over(
         sink.reached(newest).await;
         Ok(())
     };
-    timeout_at(deadline, caught_up).await.unwrap_or(Err(AdoptionError::Slow(limit)))?;
+    patience.within(caught_up).await.unwrap_or(Err(AdoptionError::Slow(limit)))?;
     debug!(session_id = %entry.session_id, generation, after, newest, "Worker taken over");
     Ok(Launched { port, worker: identity })
 }
@@ -145,17 +146,17 @@ async fn take_over(
 async fn introduce(
     introduction: &Introduction<'_>,
     entry: &Entry,
-    deadline: Instant,
+    patience: &mut Patience,
 ) -> Result<Introduced, AdoptionError> {
-    let mut listener = bind_again(&entry.endpoint, deadline).await?;
+    let mut listener = bind_again(&entry.endpoint, patience).await?;
     loop {
         let accepted = introduction.accept(&mut *listener);
-        let connection = introduction.within(deadline, "connect", accepted).await?;
+        let connection = introduction.within(patience, "connect", accepted).await?;
         // The process of the list still has its number, so it was the one that connected.
         if !entry.process.is_alive_and_same() {
             return Err(AdoptionError::Gone);
         }
-        match introduction.introduce(deadline, connection).await {
+        match introduction.introduce(patience, connection).await {
             Err(error) if error.is_hang_up() => {
                 debug!(session_id = introduction.session_id, %error, "Worker hung up while it was taken over");
             }
@@ -165,20 +166,24 @@ async fn introduce(
 }
 
 /// Listens at an endpoint again. A pipe's name is taken until the worker has seen that its gateway is gone.
-async fn bind_again(endpoint: &Endpoint, deadline: Instant) -> Result<Box<dyn Listener>, TransportError> {
-    loop {
-        match bind(endpoint) {
-            Err(TransportError::InUse(Endpoint::Pipe(_))) if Instant::now() + BIND_PAUSE < deadline => {
-                sleep(BIND_PAUSE).await;
+async fn bind_again(
+    endpoint: &Endpoint,
+    patience: &mut Patience,
+) -> Result<Box<dyn Listener>, TransportError> {
+    let is_free = async {
+        loop {
+            match bind(endpoint) {
+                Err(TransportError::InUse(Endpoint::Pipe(_))) => sleep(BIND_PAUSE).await,
+                #[cfg(unix)]
+                Err(TransportError::InUse(endpoint @ Endpoint::Unix(_))) => {
+                    remove_socket(&endpoint).await?;
+                    return bind(&endpoint);
+                }
+                bound => return bound,
             }
-            #[cfg(unix)]
-            Err(TransportError::InUse(endpoint @ Endpoint::Unix(_))) => {
-                remove_socket(&endpoint).await?;
-                return bind(&endpoint);
-            }
-            bound => return bound,
         }
-    }
+    };
+    patience.within(is_free).await.unwrap_or_else(|| bind(endpoint))
 }
 
 /// Removes the socket's file that a gateway which was killed left. The folder is private and no other gateway has our

@@ -18,6 +18,7 @@ mod identity;
 mod launcher;
 mod listing;
 mod manifest;
+mod patience;
 mod pending;
 mod port;
 mod process;

@@ -16,13 +16,14 @@ use mxgateway_worker_ipc::secret::{Secret, SecretError};
 use mxgateway_worker_ipc::transport::{Connection, Endpoint, Listener, TransportError, bind};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::process::ChildStdin;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::config::SupervisorConfig;
 use crate::connection::FaultText;
 use crate::listing::Listing;
 use crate::manifest::Manifest;
+use crate::patience::Patience;
 use crate::process::{Ended, Exit, WorkerProcess, send_bootstrap};
 
 /// After the worker's process ended, how long what it had sent before is looked for.
@@ -196,19 +197,19 @@ async fn bring_up(
     bootstrap: &Bootstrap,
     mut listener: Box<dyn Listener>,
 ) -> Result<BroughtUp, StartError> {
-    let deadline = Instant::now() + introduction.limit.time;
+    let patience = &mut Patience::new(introduction.limit.time);
     if let Some(stdin) = stdin {
         let sent = async { send_bootstrap(stdin, bootstrap).await.map_err(StartError::Bootstrap) };
-        introduction.within(deadline, "take its bootstrap", sent).await?;
+        introduction.within(patience, "take its bootstrap", sent).await?;
     }
     let accepted = introduction.accept(&mut *listener);
-    let connection = introduction.within(deadline, "connect", accepted).await?;
+    let connection = introduction.within(patience, "connect", accepted).await?;
     // The endpoint is free from here on.
     drop(listener);
     sink.handshaking();
     let Introduced { reader, mut writer, ready, protocol_version } =
-        introduction.introduce(deadline, connection).await?;
-    introduction.start_events(deadline, &mut writer, 0).await?;
+        introduction.introduce(patience, connection).await?;
+    introduction.start_events(patience, &mut writer, 0).await?;
     let identity = WorkerIdentity {
         process_id: introduction.process_id,
         epoch: ready.epoch,
@@ -241,27 +242,27 @@ impl Introduction<'_> {
     /// Handshake, and the wait for the backend.
     pub(crate) async fn introduce(
         &self,
-        deadline: Instant,
+        patience: &mut Patience,
         connection: Connection,
     ) -> Result<Introduced, StartError> {
         let (mut reader, mut writer) = split(connection, self.session_id, self.max_frame_bytes);
         let side =
             GatewaySide { secret: self.secret, versions: VersionRange::OURS, generation: self.generation };
         let handshake = async { Ok(gateway_handshake(&mut reader, &mut writer, side).await?) };
-        let handshaken = self.within(deadline, "complete the handshake", handshake).await?;
-        let ready = self.within(deadline, "become ready", wait_ready(&mut reader)).await?;
+        let handshaken = self.within(patience, "complete the handshake", handshake).await?;
+        let ready = self.within(patience, "become ready", wait_ready(&mut reader)).await?;
         Ok(Introduced { reader, writer, ready, protocol_version: handshaken.version })
     }
 
     /// Has the worker send its events from after a sequence on.
     pub(crate) async fn start_events(
         &self,
-        deadline: Instant,
+        patience: &mut Patience,
         writer: &mut Writer,
         after_sequence: u64,
     ) -> Result<(), StartError> {
         let start = async { Ok(writer.send(0, Body::StartEvents(StartEvents { after_sequence })).await?) };
-        self.within(deadline, "read", start).await
+        self.within(patience, "read", start).await
     }
 
     /// The connection of our process; others are turned away.
@@ -284,12 +285,12 @@ impl Introduction<'_> {
 
     pub(crate) async fn within<T>(
         &self,
-        deadline: Instant,
+        patience: &mut Patience,
         step: &'static str,
         work: impl Future<Output = Result<T, StartError>>,
     ) -> Result<T, StartError> {
         let limit = self.limit;
-        timeout_at(deadline, work).await.unwrap_or(Err(StartError::Timeout { step, limit }))
+        patience.within(work).await.unwrap_or(Err(StartError::Timeout { step, limit }))
     }
 }
 
