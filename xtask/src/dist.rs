@@ -125,6 +125,10 @@ fn linux(release: &Release, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         files.add(format!("usr/bin/{name}"), bytes.clone(), PROGRAM);
     }
     documents(&mut files, "usr/share/doc/mxgateway/", release, &parts)?;
+    let licences =
+        [read(&workspace::root().join("LICENSE-MIT"))?, read(&workspace::root().join("LICENSE-APACHE"))?];
+    let copyright = [COPYRIGHT.as_bytes(), &licences[0], b"\n", &licences[1]].concat();
+    files.add("usr/share/doc/mxgateway/copyright", copyright, PLAIN);
     files.add_file("etc/mxgateway/mxgateway.toml", &deploy.join("linux/mxgateway.toml"), PLAIN)?;
     let unit = "usr/lib/systemd/system/mxgateway.service";
     files.add_file(unit, &deploy.join("linux/mxgateway.service"), PLAIN)?;
