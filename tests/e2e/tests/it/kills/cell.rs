@@ -297,26 +297,34 @@ impl Cell {
         Subject::open(new).await
     }
 
-    /// What cannot be noted serves, and ends with its gateway; what is noted later does not.
+    /// What cannot be noted serves, and ends with its gateway; what is noted later does not, nor what is noted at once.
     async fn serves_without_room(&mut self, full: FullDisk) {
         let unlisted = self.new_session().await;
-        let id = unlisted.session.id();
-        until("the log says so", async || {
-            let said = |line: &str| line.contains("could not be listed") && line.contains(&id);
-            self.gateway().log().lines().any(said).then_some(())
-        })
-        .await;
+        let ended = self.new_session().await;
+        for session in [&unlisted, &ended] {
+            self.is_logged("could not be listed", session).await;
+        }
+        ended.session.close().await;
         full.make_room();
+        self.is_logged("is listed now", &unlisted).await;
         let listed = self.new_session().await;
         self.gateway.as_mut().expect("a gateway").kill().await;
-        until("it ends with its gateway", async || (!is_alive(unlisted.worker())).then_some(())).await;
         self.start_again().await;
-        for session in [&self.victim.session, &self.bystander.session, &listed.session] {
-            ready(session).await;
+        for session in [&self.victim, &self.bystander, &unlisted, &listed] {
+            ready(&session.session).await;
+            assert!(is_alive(session.worker()));
         }
-        let error = unlisted.write("", 1).await.expect_err("it is gone");
+        let error = ended.write("", 1).await.expect_err("it is gone");
         assert_eq!(ErrorCode::of(&error), Some(ErrorCode::SessionNotFound), "{error:?}");
-        listed.session.close().await;
+        for session in [unlisted, listed] {
+            session.session.close().await;
+        }
+    }
+
+    async fn is_logged(&self, what: &str, of: &Subject) {
+        let id = of.session.id();
+        let said = |line: &str| line.contains(what) && line.contains(&id);
+        until(what, async || self.gateway().log().lines().any(said).then_some(())).await;
     }
 
     async fn leaves_nothing(mut self) {
