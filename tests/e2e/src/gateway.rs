@@ -80,9 +80,9 @@ impl Gateway {
             // Relative, because the path of a Unix socket must be short.
             .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
             .args(["--set", "http.listen="])
-            .args(&options.arguments)
             // What is logged at the highest level is looked through for secrets when the gateway is dropped.
             .args(["--set", if options.quiet { "logging.filter=info" } else { "logging.filter=trace" }])
+            .args(&options.arguments)
             .current_dir(folder.path())
             .env_clear()
             .stdin(Stdio::null())

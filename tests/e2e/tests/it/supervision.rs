@@ -8,7 +8,7 @@ use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::{
     HangApartmentFault, InjectFaultCommand, InvokeRequest, PingCommand, SessionState, StreamEndReason,
 };
-use mxgateway_e2e::{Gateway, TestSession, is_alive, resident_bytes, signal, within};
+use mxgateway_e2e::{Gateway, GatewayOptions, TestSession, is_alive, resident_bytes, signal, until, within};
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -114,4 +114,22 @@ async fn a_worker_that_stops_reading_costs_its_own_callers_their_time_and_nobody
     assert_eq!(session.status().await.state(), SessionState::Ready);
     signal(session.opened.worker_process_id, Signal::CONT);
     session.invoke(Payload::Ping(PingCommand::default())).await.unwrap();
+}
+
+#[tokio::test]
+async fn workers_log_what_the_gateway_logs() {
+    for (filter, says_ready) in [("warn", false), ("warn,mxgateway_worker_host=info", true)] {
+        let arguments = ["--set", &format!("logging.filter={filter}"), "--set", "logging.format=json"];
+        let arguments = arguments.map(str::to_owned).to_vec();
+        let gateway = Gateway::start_with(GatewayOptions { arguments, ..GatewayOptions::default() }).await;
+        let session = gateway.session().await;
+        // Once it has ended, all that it says is in the log.
+        signal(session.opened.worker_process_id, Signal::TERM);
+        let ended = async || (!is_alive(session.opened.worker_process_id)).then_some(());
+        until("the worker ends", ended).await;
+        let log = gateway.log();
+        let said: Vec<_> = log.lines().filter(|line| line.contains("Worker is ready")).collect();
+        assert_eq!(said.len(), usize::from(says_ready), "{filter}: {log}");
+        assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
+    }
 }
