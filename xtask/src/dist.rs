@@ -21,6 +21,10 @@ const PROGRAMS: [&str; 3] = ["mxgateway", "mxgateway-worker", "mxgw"];
 /// What every package has besides its programs, as paths in the repository.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
+/// Before the licences in the Debian package.
+const COPYRIGHT: &str = "MxGateway is licensed under MIT or Apache-2.0, at your choice. THIRD-PARTY-LICENCES.txt \
+                         beside this file has the licences of what others made.\n\n";
+
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask dist                    everything this machine can build\n  \
