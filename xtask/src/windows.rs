@@ -32,7 +32,7 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
-    /// Build, and run the Windows tests under Wine, 64- and 32-bit
+    /// Lint, build, and run the Windows tests under Wine, 64- and 32-bit
     Test {
         /// Only test programs with this in their name
         #[arg(long, value_name = "NAME")]
@@ -43,7 +43,7 @@ enum Task {
         /// By 32-bit Wine
         #[arg(long = "32")]
         narrow: bool,
-        /// The program, which lies below the target folder
+        /// The program, which lies below the target folder; or the bare name of one of Windows' own
         program: PathBuf,
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

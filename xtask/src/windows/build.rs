@@ -30,19 +30,34 @@ const NOT_FOR_THIS_CARGO: [&str; 9] = [
 ];
 
 /// Packages and the files that come of them.
-const fn made(width: Width) -> &'static [(&'static str, &'static str)] {
+type Made = &'static [(&'static str, &'static str)];
+
+/// What people get.
+const fn shipped(width: Width) -> Made {
     match width {
         Width::Wide => &[
             ("mxgateway", "mxgateway.exe"),
             ("mxgw", "mxgw.exe"),
             ("mxgateway-worker", "mxgateway-worker.exe"),
-            ("mxgateway-com-standin", "mxgateway_com_standin.dll"),
         ],
-        Width::Narrow => &[
-            ("mxgateway-worker", "mxgateway-worker.exe"),
-            ("mxgateway-com-standin", "mxgateway_com_standin.dll"),
-        ],
+        Width::Narrow => &[("mxgateway-worker", "mxgateway-worker.exe")],
     }
+}
+
+/// What tests need besides. 64-bit Wine starts no 32-bit programs, so a gateway for 32-bit workers is 32-bit there.
+const fn for_tests(width: Width) -> Made {
+    match width {
+        Width::Wide => &[("mxgateway-com-standin", "mxgateway_com_standin.dll")],
+        Width::Narrow => {
+            &[("mxgateway", "mxgateway.exe"), ("mxgateway-com-standin", "mxgateway_com_standin.dll")]
+        }
+    }
+}
+
+/// What is built.
+fn made(width: Width, release: bool) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let for_tests: Made = if release { &[] } else { for_tests(width) };
+    shipped(width).iter().chain(for_tests)
 }
 
 /// Packages with tests that run on Windows. The gateway's own parts are 64-bit only.
@@ -54,6 +69,17 @@ const fn tested(width: Width) -> &'static [&'static str] {
         Width::Narrow => &["mxgateway-win", "mxgateway-worker-ipc", "mxgateway-lmxproxy"],
     }
 }
+
+/// Packages with code of their own for Windows.
+const LINTED: [&str; 7] = [
+    "mxgateway",
+    "mxgateway-com-standin",
+    "mxgateway-lmxproxy",
+    "mxgateway-supervisor",
+    "mxgateway-win",
+    "mxgateway-worker",
+    "mxgateway-worker-ipc",
+];
 
 /// Everything that is built for Windows.
 pub(super) fn folder() -> anyhow::Result<PathBuf> {
@@ -76,7 +102,7 @@ pub(super) fn programs(release: bool) -> anyhow::Result<()> {
     for width in Width::ALL {
         println!("building for {} (a first build takes some minutes)", width.target());
         let mut command = cargo(width, "build", release)?;
-        for (package, _) in made(width) {
+        for (package, _) in made(width, release) {
             command.args(["--package", package]);
         }
         progress::run(&mut command, "building")?;
@@ -84,7 +110,7 @@ pub(super) fn programs(release: bool) -> anyhow::Result<()> {
     println!("built in {} s:", started.elapsed().as_secs());
     for width in Width::ALL {
         let folder = programs_folder(width, release)?;
-        for (_, file) in made(width) {
+        for (_, file) in made(width, release) {
             let path = folder.join(file);
             let length =
                 fs::metadata(&path).with_context(|| format!("there is no {}", path.display()))?.len();
@@ -102,30 +128,44 @@ fn ready_to_build() -> anyhow::Result<()> {
 /// A program with tests.
 #[derive(Debug)]
 pub(super) struct TestProgram {
-    /// Package and target, such as `mxgateway-win lib`.
+    /// Folder of the package, and target, such as `worker-ipc/transport`.
     pub(super) name: String,
     pub(super) path: PathBuf,
 }
 
-/// Builds the programs with tests: of the packages with `only` in their name, or of all when none has.
-pub(super) fn tests(width: Width, only: Option<&str>) -> anyhow::Result<Vec<TestProgram>> {
-    println!("building the tests for {}", width.target());
-    let mut command = cargo(width, "test", false)?;
+/// Builds the programs and those with tests, in one go: in two, cargo would compile most dependencies twice, as those
+/// of the tests ask others for more features.
+pub(super) fn everything(width: Width) -> anyhow::Result<Vec<TestProgram>> {
+    println!("building programs and tests for {} (a first build takes some minutes)", width.target());
+    let started = Instant::now();
+    let mut command = cargo(width, "build", false)?;
     // Each test runs in a process of its own, as a panic ends it.
-    command.args(["--no-run", "-Zpanic-abort-tests"]);
-    let named = |package: &&&str| only.is_some_and(|only| package.contains(only));
-    let mut packages: Vec<&&str> = tested(width).iter().filter(named).collect();
-    if packages.is_empty() {
-        packages = tested(width).iter().collect();
-    }
-    for package in packages {
+    command.args(["-Zpanic-abort-tests", "--lib", "--bins", "--tests"]);
+    for package in made(width, false).map(|(package, _)| package).chain(tested(width)) {
         command.args(["--package", package]);
     }
     // First with people as readers, then again for the list: nothing is built then.
     progress::run(&mut command, "building")?;
     command.args(["--message-format", "json", "--quiet"]);
     let list = process::output(&mut command)?;
-    Ok(list.lines().filter_map(test_program).collect())
+    println!("built in {} s", started.elapsed().as_secs());
+    let is_tested = |program: &TestProgram| {
+        let package = program.name.split('/').next().unwrap_or_default();
+        tested(width).iter().any(|tested| tested.strip_prefix("mxgateway-") == Some(package))
+    };
+    Ok(list.lines().filter_map(test_program).filter(is_tested).collect())
+}
+
+/// Looks for lints in what is compiled on Windows only; everything else was looked at on this system.
+pub(super) fn lint() -> anyhow::Result<()> {
+    println!("linting for {}", Width::Wide.target());
+    let mut command = cargo(Width::Wide, "clippy", false)?;
+    command.args(["--all-targets", "-Zpanic-abort-tests"]);
+    for package in LINTED {
+        command.args(["--package", package]);
+    }
+    command.args(["--", "--deny", "warnings"]);
+    progress::run(&mut command, "linting")
 }
 
 /// From a line of what cargo says in JSON.
@@ -142,13 +182,15 @@ fn test_program(line: &str) -> Option<TestProgram> {
 
 /// Cargo, set up for a target.
 fn cargo(width: Width, task: &str, release: bool) -> anyhow::Result<Command> {
-    let mut command = Command::new(tools::CARGO);
+    let program = if task == "clippy" { tools::CLIPPY } else { tools::CARGO };
+    let mut command = Command::new(program);
     for variable in NOT_FOR_THIS_CARGO {
         command.env_remove(variable);
     }
     let underscored = width.target().replace('-', "_");
     command
         .current_dir(workspace::root())
+        .env("CARGO", tools::CARGO)
         .env("RUSTC", tools::RUSTC)
         // Building the standard library is no feature of the stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")

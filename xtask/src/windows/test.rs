@@ -20,11 +20,13 @@ const LIMIT: &str = "900";
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<()> {
     ready()?;
     let started = Instant::now();
-    build::programs(false)?;
+    if only.is_none() {
+        build::lint()?;
+    }
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     let mut tally = Tally::default();
     for width in Width::ALL {
-        let programs = build::tests(width, only)?;
+        let programs = build::everything(width)?;
         wine::prepare(width)?;
         for program in programs.iter().filter(|program| wanted(&program.name)) {
             let name = format!("{} ({}-bit)", program.name, width.bits());

@@ -25,11 +25,15 @@ fn prefix() -> anyhow::Result<PathBuf> {
     Ok(build::folder()?.join("wine64"))
 }
 
-/// A program under Wine, to be given its arguments. It sees no folder of the repository but the target folder.
+/// A program under Wine, to be given its arguments. It sees no folder of the repository but the target folder. A bare
+/// name is that of one of Windows' own programs.
 pub(super) fn command(width: Width, program: &Path) -> anyhow::Result<Command> {
-    let program = program.canonicalize().with_context(|| format!("there is no {}", program.display()))?;
     let mut command = wine(width)?;
-    command.arg(program);
+    if program.components().count() == 1 && program.is_relative() && !program.exists() {
+        command.arg(program);
+    } else {
+        command.arg(program.canonicalize().with_context(|| format!("there is no {}", program.display()))?);
+    }
     Ok(command)
 }
 
