@@ -32,7 +32,7 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
-    /// Lint, build, and run the Windows tests under Wine, 64- and 32-bit
+    /// Build, and run the Windows tests under Wine, 64- and 32-bit
     Test {
         /// Only test programs with this in their name
         #[arg(long, value_name = "NAME")]

@@ -70,17 +70,6 @@ const fn tested(width: Width) -> &'static [&'static str] {
     }
 }
 
-/// Packages with code of their own for Windows.
-const LINTED: [&str; 7] = [
-    "mxgateway",
-    "mxgateway-com-standin",
-    "mxgateway-lmxproxy",
-    "mxgateway-supervisor",
-    "mxgateway-win",
-    "mxgateway-worker",
-    "mxgateway-worker-ipc",
-];
-
 /// Everything that is built for Windows.
 pub(super) fn folder() -> anyhow::Result<PathBuf> {
     Ok(workspace::target()?.join("windows"))
@@ -156,18 +145,6 @@ pub(super) fn everything(width: Width) -> anyhow::Result<Vec<TestProgram>> {
     Ok(list.lines().filter_map(test_program).filter(is_tested).collect())
 }
 
-/// Looks for lints in what is compiled on Windows only; everything else was looked at on this system.
-pub(super) fn lint() -> anyhow::Result<()> {
-    println!("linting for {}", Width::Wide.target());
-    let mut command = cargo(Width::Wide, "clippy", false)?;
-    command.args(["--all-targets", "-Zpanic-abort-tests"]);
-    for package in LINTED {
-        command.args(["--package", package]);
-    }
-    command.args(["--", "--deny", "warnings"]);
-    progress::run(&mut command, "linting")
-}
-
 /// From a line of what cargo says in JSON.
 fn test_program(line: &str) -> Option<TestProgram> {
     let message: Value = serde_json::from_str(line).ok()?;
@@ -182,15 +159,13 @@ fn test_program(line: &str) -> Option<TestProgram> {
 
 /// Cargo, set up for a target.
 fn cargo(width: Width, task: &str, release: bool) -> anyhow::Result<Command> {
-    let program = if task == "clippy" { tools::CLIPPY } else { tools::CARGO };
-    let mut command = Command::new(program);
+    let mut command = Command::new(tools::CARGO);
     for variable in NOT_FOR_THIS_CARGO {
         command.env_remove(variable);
     }
     let underscored = width.target().replace('-', "_");
     command
         .current_dir(workspace::root())
-        .env("CARGO", tools::CARGO)
         .env("RUSTC", tools::RUSTC)
         // Building the standard library is no feature of the stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")

@@ -20,9 +20,6 @@ const LIMIT: &str = "900";
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<()> {
     ready()?;
     let started = Instant::now();
-    if only.is_none() {
-        build::lint()?;
-    }
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     let mut tally = Tally::default();
     for width in Width::ALL {
