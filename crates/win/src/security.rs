@@ -41,6 +41,12 @@ impl Sid {
         Self("S-1-5-32-544".to_owned())
     }
 
+    /// The account `NT SERVICE\\mxgateway`, which Windows makes up for the service `mxgateway`: S-1-5-80 and the SHA-1 of
+    /// the name in capitals.
+    pub fn gateway_service() -> Self {
+        Self("S-1-5-80-2259227404-3949621142-494717763-3384272857-3518021307".to_owned())
+    }
+
     /// From the operating system's form.
     ///
     /// # Safety
