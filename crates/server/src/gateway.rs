@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::config::{AuthMode, Config, LogFormat};
+use crate::config::{AuthMode, Backend, Config, LogFormat};
 use crate::galaxy_view::GalaxyView;
 use crate::grpc::{AuthenticationLayer, Door, GalaxyService, GatewayService, ServiceSettings, Sessions};
 use crate::http::{self, HttpState};
@@ -114,14 +114,15 @@ pub async fn run_with(
     let tls = tls::load(&config.tls, &config.server.data_directory, SystemTime::now())?;
     let galaxy = Arc::new(GalaxyView::load(&config)?);
     let (supervisor, recovered) = supervisor(&config, at_stop).await?;
-    let sessions: Arc<Sessions> = Arc::new(SessionManager::new(supervisor, manager_settings(&config)));
+    let sessions: Arc<Sessions> =
+        Arc::new(SessionManager::new(supervisor.clone(), manager_settings(&config)));
     let mut security = Security::open(&config).await?;
     let readiness = Readiness::new(config.workers.executable_path.clone(), security.watched());
     let metrics = Metrics::new({
         let (sessions, readiness, audit) = (Arc::clone(&sessions), readiness.clone(), security.audit.clone());
         move || {
             let audit = audit.as_ref().map(|audit| *audit.health().borrow());
-            Observation::of(&sessions, readiness.checks(), audit)
+            Observation::of(&sessions, supervisor.orphans(), readiness.checks(), audit)
         }
     });
     let door = Door::new(security.audit.clone(), metrics.clone());
@@ -350,11 +351,18 @@ fn manager_settings(config: &Config) -> ManagerSettings {
 
 fn supervisor_config(config: &Config) -> SupervisorConfig {
     let (workers, simulator) = (&config.workers, &config.simulator);
-    let galaxy = simulator.galaxy_path.as_ref().map(|path| ("galaxy".to_owned(), path.display().to_string()));
+    let backend_options = match workers.backend {
+        Backend::Simulator => {
+            let galaxy = simulator.galaxy_path.as_ref();
+            HashMap::from_iter(galaxy.map(|path| ("galaxy".to_owned(), path.display().to_string())))
+        }
+        // Section `simulator` is not for it, and may be there all the same.
+        Backend::LmxProxy => HashMap::new(),
+    };
     SupervisorConfig {
         executable: workers.executable_path.clone(),
         backend: workers.backend.name().to_owned(),
-        backend_options: HashMap::from_iter(galaxy),
+        backend_options,
         runtime_directory: workers.runtime_directory.clone(),
         log_directory: None,
         log_filter: config.logging.filter.clone(),
