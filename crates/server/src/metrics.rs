@@ -156,6 +156,9 @@ impl<F: Fn() -> Observation + Send + Sync + 'static> Collector for Look<F> {
         for (metric, value) in [
             (&table::SUBSCRIBERS, look.subscribers),
             (&table::COMMANDS_WAITING, look.commands_waiting),
+            (&table::TAKEN_OVER, look.orphans.taken_over),
+            (&table::NOT_TAKEN_OVER, look.orphans.not_taken_over),
+            (&table::UNLISTED, look.orphans.unlisted),
             (&table::AUDIT_WRITTEN, look.audit_written),
             (&table::AUDIT_LOST, look.audit_lost),
             (&table::AUDIT_HEALTHY, healthy(look.audit_failed)),

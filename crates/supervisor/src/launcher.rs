@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mxgateway_session::core::lifecycle::Fault;
 use mxgateway_session::{
@@ -28,17 +29,45 @@ pub struct Supervisor {
     manifest: Option<Arc<Manifest>>,
     /// Found in the manifest, and not asked for yet.
     found: Arc<Mutex<HashMap<SessionId, Entry>>>,
+    adoptions: Arc<Adoptions>,
+}
+
+#[derive(Debug, Default)]
+struct Adoptions {
+    taken_over: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// What came of the workers that earlier gateways left, since the start, and how this one's would fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrphanCounts {
+    /// Workers that were taken over.
+    pub taken_over: u64,
+    /// Workers that were not: they ended meanwhile, did not prove themselves, or did not come in time.
+    pub not_taken_over: u64,
+    /// Workers that are not in the manifest at the moment, and would end with the gateway. 0 without a manifest.
+    pub unlisted: u64,
 }
 
 impl Supervisor {
     /// A supervisor with these settings, which were validated before. Its workers end with this process.
     pub fn new(config: SupervisorConfig) -> Self {
-        Self { config: Arc::new(config), manifest: None, found: Arc::default() }
+        Self { config: Arc::new(config), manifest: None, found: Arc::default(), adoptions: Arc::default() }
     }
 
     /// A supervisor whose workers are listed, so that they outlive this process for some time.
     pub fn with_manifest(config: SupervisorConfig, manifest: Arc<Manifest>) -> Self {
         Self { manifest: Some(manifest), ..Self::new(config) }
+    }
+
+    /// For those who watch.
+    pub fn orphans(&self) -> OrphanCounts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        OrphanCounts {
+            taken_over: count(&self.adoptions.taken_over),
+            not_taken_over: count(&self.adoptions.failed),
+            unlisted: self.manifest.as_ref().map_or(0, |manifest| manifest.unlisted()),
+        }
     }
 
     /// The sessions of earlier gateways that are to be adopted. Workers whose session nobody ever knew of are
@@ -98,10 +127,13 @@ impl WorkerLauncher for Supervisor {
 
     async fn adopt(&self, session_id: SessionId, sink: EventSink) -> Result<Launched<Worker>, Fault> {
         let entry = self.found.lock().remove(&session_id);
-        match (&self.manifest, entry) {
+        let adopted = match (&self.manifest, entry) {
             (Some(manifest), Some(entry)) => adoption::adopt(&self.config, manifest, entry, &sink).await,
             (Some(_) | None, _) => Err(Fault::NotTakenOver("it is not on the list of workers".to_owned())),
-        }
+        };
+        let Adoptions { taken_over, failed } = &*self.adoptions;
+        if adopted.is_ok() { taken_over } else { failed }.fetch_add(1, Ordering::Relaxed);
+        adopted
     }
 }
 

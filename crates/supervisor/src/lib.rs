@@ -27,6 +27,6 @@ mod start;
 pub use config::SupervisorConfig;
 pub use connection::event_family;
 pub use identity::ProcessIdentity;
-pub use launcher::Supervisor;
+pub use launcher::{OrphanCounts, Supervisor};
 pub use manifest::{Manifest, ManifestError, OPERATION_LIMIT as MANIFEST_LIMIT};
 pub use port::{Worker, WorkerReply};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use mxgateway_auth::audit::AuditHealth;
 use mxgateway_session::{SessionManager, WorkerLauncher};
 use mxgateway_session_core::subscriber::SubscriberKind;
+use mxgateway_supervisor::OrphanCounts;
 
 use super::labels::State;
 use crate::readiness::{Check, Checks};
@@ -15,6 +16,7 @@ pub(crate) struct Observation {
     pub(super) sessions: HashMap<State, u64>,
     pub(super) subscribers: u64,
     pub(super) commands_waiting: u64,
+    pub(super) orphans: OrphanCounts,
     pub(super) audit_written: u64,
     pub(super) audit_lost: u64,
     pub(super) audit_failed: bool,
@@ -25,10 +27,12 @@ impl Observation {
     /// Looks; `audit` is `None` where nothing is noted.
     pub(crate) fn of<L: WorkerLauncher>(
         sessions: &SessionManager<L>,
+        orphans: OrphanCounts,
         checks: Checks,
         audit: Option<AuditHealth>,
     ) -> Self {
         let mut look = Self {
+            orphans,
             audit_written: audit.map_or(0, |audit| audit.written),
             audit_lost: audit.map_or(0, |audit| audit.lost),
             audit_failed: audit.is_some_and(|audit| !audit.healthy),

@@ -131,6 +131,30 @@ pub(super) const KEY_STORE_HEALTHY: Metric = Metric {
     help: "0 while the key store does not answer; 1 also where authentication is off",
 };
 
+pub(super) const TAKEN_OVER: Metric = Metric {
+    name: "workers_taken_over",
+    kind: Kind::Counter,
+    unit: "workers",
+    labels: &[],
+    help: "Workers of earlier gateways that were taken over",
+};
+
+pub(super) const NOT_TAKEN_OVER: Metric = Metric {
+    name: "workers_not_taken_over",
+    kind: Kind::Counter,
+    unit: "workers",
+    labels: &[],
+    help: "Workers of earlier gateways that ended meanwhile, did not prove themselves or did not come in time",
+};
+
+pub(super) const UNLISTED: Metric = Metric {
+    name: "workers_unlisted",
+    kind: Kind::Gauge,
+    unit: "workers",
+    labels: &[],
+    help: "Workers that would end with the gateway because they could not be noted in the manifest yet; 0 where none is noted",
+};
+
 /// Every metric, in the order of `/metrics`.
 pub(super) const METRICS: &[&Metric] = &[
     &BUILD,
@@ -140,6 +164,9 @@ pub(super) const METRICS: &[&Metric] = &[
     &SESSIONS,
     &SUBSCRIBERS,
     &COMMANDS_WAITING,
+    &TAKEN_OVER,
+    &NOT_TAKEN_OVER,
+    &UNLISTED,
     &AUDIT_WRITTEN,
     &AUDIT_LOST,
     &AUDIT_HEALTHY,

@@ -17,6 +17,7 @@ use mxgateway_session::{
 };
 use mxgateway_session_core::distributor::SubscribeOptions;
 use mxgateway_session_core::lifecycle::CloseReason;
+use mxgateway_supervisor::OrphanCounts;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -209,10 +210,14 @@ async fn sessions_are_looked_at_when_they_are_asked_for() {
         audit_trail: Check::Good,
     };
     let audit = AuditHealth { healthy: false, written: 5, lost: 2 };
+    let orphans = OrphanCounts { taken_over: 3, not_taken_over: 1, unlisted: 4 };
     let metrics = Metrics::new({
         let sessions = Arc::clone(&sessions);
-        move || Observation::of(&sessions, checks, Some(audit))
+        move || Observation::of(&sessions, orphans, checks, Some(audit))
     });
+    assert_eq!(value(&metrics, "mxgateway_workers_taken_over_total"), 3);
+    assert_eq!(value(&metrics, "mxgateway_workers_not_taken_over_total"), 1);
+    assert_eq!(value(&metrics, "mxgateway_workers_unlisted"), 4);
     let ready = "mxgateway_sessions{state=\"ready\"}";
     assert_eq!(value(&metrics, ready), 0);
 
