@@ -30,6 +30,8 @@ pub(super) fn run(only: Option<&str>) -> anyhow::Result<()> {
             // Also one that Windows has hung must not hold everything up.
             let command = wine::command(width, &program.path)?;
             let mut limited = Command::new("timeout");
+            // Captured, a test's end waits for all that has its output, and Wine's own processes, which it started, do.
+            limited.env("RUST_TEST_NOCAPTURE", "1");
             limited.args(["--kill-after=10", LIMIT]).arg(command.get_program()).args(command.get_args());
             for (variable, value) in command.get_envs() {
                 match value {
