@@ -31,4 +31,4 @@ pub use inbox::Inbox;
 pub use journal::{EventSink, Journal, JournalLimits};
 pub use mxgateway_worker_ipc::exit::ExitReason;
 pub use process::run_process;
-pub use worker::{OtherBackend, run, run_with_backend};
+pub use worker::{MakeBackend, OtherBackend, run, run_with_backend};

@@ -33,8 +33,11 @@ pub struct OtherBackend {
     /// Name in `Bootstrap.backend_name`.
     pub name: &'static str,
     /// Makes it with `Bootstrap.backend_options`, on the apartment thread.
-    pub make: fn(&HashMap<String, String>, EventSink) -> Result<Box<dyn MxAccess>, BackendError>,
+    pub make: MakeBackend,
 }
+
+/// Makes a backend with its options.
+pub type MakeBackend = fn(&HashMap<String, String>, EventSink) -> Result<Box<dyn MxAccess>, BackendError>;
 
 /// Runs a worker with the backend its bootstrap names, until it is shut down or has to give up. What went
 /// wrong is logged here.
