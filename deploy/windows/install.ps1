@@ -44,6 +44,11 @@ foreach ($program in 'mxgateway.exe', 'mxgateway-worker.exe', 'mxgw.exe') {
     Copy-Item -Force -Path (Join-Path $PSScriptRoot $program) -Destination $Directory
 }
 
+if (-not $isInstalled) {
+    # Makes the folder of configuration and data, too, out of other users' reach.
+    Invoke-Checked $gateway @('service', 'install')
+}
+
 $data = Join-Path $env:ProgramData 'MxGateway'
 $configuration = Join-Path $data 'mxgateway.toml'
 New-Item -ItemType Directory -Force -Path $data | Out-Null
@@ -52,9 +57,6 @@ if (-not (Test-Path $configuration)) {
 }
 Invoke-Checked $gateway @('config', 'check', '--config', $configuration)
 
-if (-not $isInstalled) {
-    Invoke-Checked $gateway @('service', 'install')
-}
 if (-not $NoStart) {
     Invoke-Checked $gateway @('service', 'start')
     Invoke-Checked $gateway @('service', 'status')

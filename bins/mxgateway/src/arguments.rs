@@ -7,6 +7,7 @@ use mxgateway_server::config::{FileChoice, Override, Sources, Surroundings};
 
 pub(crate) mod apikey;
 pub(crate) mod audit;
+pub(crate) mod service;
 mod text;
 
 /// MxGateway: live plant data from MXAccess, or from a simulator, over gRPC.
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Apikey(apikey::ApikeyArguments),
     /// Print the audit trail
     Audit(audit::AuditArguments),
+    /// Install, start, stop and remove the Windows service
+    Service(service::ServiceArguments),
     /// Print every error code with its meaning, as Markdown
     Errors,
     /// Print a script that completes this command line

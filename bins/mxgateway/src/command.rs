@@ -5,5 +5,6 @@ pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod errors;
 pub(crate) mod run;
+pub(crate) mod service;
 mod store;
 mod table;

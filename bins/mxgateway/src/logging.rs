@@ -1,4 +1,4 @@
-//! The log: on standard error, for people or as JSON.
+//! The log, for people or as JSON.
 
 use std::io::{self, IsTerminal};
 
@@ -10,15 +10,37 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts the log of this process; once only.
+/// Starts the log of this process on standard error; once only.
 pub(crate) fn start(config: &LoggingConfig) -> anyhow::Result<()> {
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    start_with(config, colours, io::stderr)
+}
+
+/// The same for a service, which has no standard error: a file in `folder` for each day.
+#[cfg(windows)]
+pub(crate) fn start_in(config: &LoggingConfig, folder: &std::path::Path) -> anyhow::Result<()> {
+    /// How many days' files are kept.
+    const DAYS: usize = 14;
+
+    let files = tracing_appender::rolling::Builder::new()
+        .rotation(tracing_appender::rolling::Rotation::DAILY)
+        .filename_prefix("mxgateway")
+        .filename_suffix("log")
+        .max_log_files(DAYS)
+        .build(folder)
+        .with_context(|| format!("cannot write a log into {}", folder.display()))?;
+    start_with(config, false, files)
+}
+
+fn start_with(
+    config: &LoggingConfig,
+    colours: bool,
+    writer: impl for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+) -> anyhow::Result<()> {
     let targets: Targets = config.filter.parse().context("logging.filter cannot be used")?;
     let layer = match config.format {
-        LogFormat::Text => {
-            let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            fmt::layer().with_ansi(colours).with_writer(io::stderr).boxed()
-        }
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stderr).boxed(),
+        LogFormat::Text => fmt::layer().with_ansi(colours).with_writer(writer).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(targets)).try_init().context("cannot start the log")
 }

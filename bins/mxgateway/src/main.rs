@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Config(arguments) => command::config::run(&arguments),
         Command::Apikey(arguments) => command::apikey::run(&arguments),
         Command::Audit(arguments) => command::audit::run(&arguments),
+        Command::Service(arguments) => command::service::run(&arguments),
         Command::Errors => command::errors::run(),
         Command::Completions { shell } => completions(shell),
     };
@@ -34,9 +35,13 @@ fn main() -> ExitCode {
         Err(error) => {
             // Standard error may be closed; there is nowhere left to say so.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(if error.is::<ConfigError>() { BAD_CONFIGURATION } else { FAILURE })
+            ExitCode::from(exit_code(&error))
         }
     }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() { BAD_CONFIGURATION } else { FAILURE }
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {

@@ -1,9 +1,11 @@
 //! `mxgateway run`.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use mxgateway_server::AtStop;
+use mxgateway_server::config::Config;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::RunArguments;
@@ -16,23 +18,31 @@ const INTERRUPTED: i32 = 130;
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let config = load(&arguments.sources)?.config;
     logging::start(&config.logging)?;
+    serve(config, arguments.handover, stop_on_signals, |address| {
+        // Scripts wait for this line. That nobody reads it is no reason to stop.
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "mxgateway listening on {address}").and_then(|()| out.flush()) {
+            tracing::warn!(%error, "Cannot write to standard output");
+        }
+    })
+}
+
+/// Runs the gateway until what `stop_on` listens to asks for the end; on a console and as a service.
+pub(super) fn serve(
+    config: Config,
+    handover: bool,
+    stop_on: impl FnOnce(&CancellationToken) -> anyhow::Result<()>,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
-        stop_on_signals(&stop)?;
-        let at_stop = if arguments.handover { AtStop::HandOver } else { AtStop::Close };
-        mxgateway_server::run_with(config, at_stop, stop, |address| {
-            // Scripts wait for this line. That nobody reads it is no reason to stop.
-            let mut out = io::stdout().lock();
-            if let Err(error) = writeln!(out, "mxgateway listening on {address}").and_then(|()| out.flush()) {
-                tracing::warn!(%error, "Cannot write to standard output");
-            }
-        })
-        .await
-        .context("the gateway failed")
+        stop_on(&stop)?;
+        let at_stop = if handover { AtStop::HandOver } else { AtStop::Close };
+        mxgateway_server::run_with(config, at_stop, stop, ready).await.context("the gateway failed")
     });
     // What still blocks a thread now does not keep the process.
     runtime.shutdown_background();

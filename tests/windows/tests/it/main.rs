@@ -2,5 +2,8 @@
 
 mod com;
 mod gateway;
+mod killed;
+mod prefix;
 mod programs;
+mod service;
 mod table;

@@ -18,6 +18,13 @@ pub(crate) fn narrow(file: &str) -> PathBuf {
     path
 }
 
+/// A file of the 64-bit build.
+pub(crate) fn wide(file: &str) -> PathBuf {
+    let path = told("MXGW_WINDOWS_PROGRAMS").join(file);
+    assert!(path.exists(), "{} is missing; run `cargo xtask windows test`", path.display());
+    path
+}
+
 /// A 32-bit program, to be given its arguments; one of Windows' own by its bare name.
 pub(crate) fn run_narrow(program: &Path) -> Command {
     let mut command = Command::new(told("MXGW_WINDOWS_RUN"));
