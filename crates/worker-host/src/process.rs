@@ -63,8 +63,8 @@ impl Termination {
     }
 }
 
-/// Runs the worker of one session to its end, with the simulator or one of the `others` as its backend. The caller exits with the reason's code at once: a hung
-/// apartment leaves a thread behind that nothing can end.
+/// Runs the worker of one session to its end, with the simulator or one of the `others` as its backend. The caller
+/// exits with the reason's code at once: a hung apartment leaves a thread behind that nothing can end.
 pub fn run_process(others: &'static [OtherBackend]) -> ExitReason {
     let early = logging::begin();
     let runtime = match Builder::new_current_thread().enable_all().build() {

@@ -123,8 +123,8 @@ async fn workers_log_what_the_gateway_logs() {
         let arguments = arguments.map(str::to_owned).to_vec();
         let gateway = Gateway::start_with(GatewayOptions { arguments, ..GatewayOptions::default() }).await;
         let session = gateway.session().await;
-        // Once it has ended, all that it says is in the log.
-        signal(session.opened.worker_process_id, Signal::TERM);
+        // Once it has ended, all that it says is in the log. A signal could come before it says anything.
+        session.close().await;
         let ended = async || (!is_alive(session.opened.worker_process_id)).then_some(());
         until("the worker ends", ended).await;
         let log = gateway.log();
