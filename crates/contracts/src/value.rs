@@ -36,6 +36,19 @@ pub mod variant_type {
 }
 use variant_type::{VT_BOOL, VT_BSTR, VT_DATE, VT_I4, VT_I8, VT_R4, VT_R8};
 
+/// The elements of an array's lists of simple values, one list after the other; not the raw ones and the VARIANTs.
+pub fn simple_elements(array: &MxArray) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = array.bool_values.iter().copied().map(Kind::BoolValue).collect();
+    kinds.extend(array.int32_values.iter().copied().map(Kind::Int32Value));
+    kinds.extend(array.int64_values.iter().copied().map(Kind::Int64Value));
+    kinds.extend(array.uint64_values.iter().copied().map(Kind::Uint64Value));
+    kinds.extend(array.float_values.iter().copied().map(Kind::FloatValue));
+    kinds.extend(array.double_values.iter().copied().map(Kind::DoubleValue));
+    kinds.extend(array.string_values.iter().cloned().map(Kind::StringValue));
+    kinds.extend(array.time_values.iter().copied().map(Kind::TimeValue));
+    kinds
+}
+
 fn scalar(data_type: MxDataType, variant_type: u32, kind: Kind) -> MxValue {
     MxValue { data_type: data_type.into(), variant_type, kind: Some(kind), raw_variant: Vec::new() }
 }

@@ -4,6 +4,7 @@ use std::mem::ManuallyDrop;
 
 use mxgateway_contracts::v1::mx_value::Kind;
 use mxgateway_contracts::v1::{MxArray, MxValue};
+use mxgateway_contracts::value::simple_elements;
 use windows::Win32::System::Variant::VARIANT;
 use windows_core::BSTR;
 
@@ -140,15 +141,7 @@ fn payload(vartype: u16, kind: &Kind, clock: Clock) -> Result<Payload, Unfit> {
 
 /// The elements as scalars, whichever list they are in.
 fn kinds(array: &MxArray) -> Vec<Kind> {
-    let mut kinds = Vec::new();
-    kinds.extend(array.bool_values.iter().copied().map(Kind::BoolValue));
-    kinds.extend(array.int32_values.iter().copied().map(Kind::Int32Value));
-    kinds.extend(array.int64_values.iter().copied().map(Kind::Int64Value));
-    kinds.extend(array.uint64_values.iter().copied().map(Kind::Uint64Value));
-    kinds.extend(array.float_values.iter().copied().map(Kind::FloatValue));
-    kinds.extend(array.double_values.iter().copied().map(Kind::DoubleValue));
-    kinds.extend(array.string_values.iter().cloned().map(Kind::StringValue));
-    kinds.extend(array.time_values.iter().copied().map(Kind::TimeValue));
+    let mut kinds = simple_elements(array);
     kinds.extend(array.raw_values.iter().cloned().map(Kind::RawValue));
     kinds
 }

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use mxgateway_contracts::time;
 use mxgateway_contracts::v1::{MxArray, MxDataType, MxDimension, MxValue, mx_value::Kind};
+use mxgateway_contracts::value::simple_elements;
 use mxgateway_contracts::value::variant_type::{
     VT_ARRAY, VT_BOOL, VT_BSTR, VT_DATE, VT_EMPTY, VT_I4, VT_R4, VT_R8,
 };
@@ -181,14 +182,7 @@ pub(crate) fn from_wire(value: &MxValue, data_type: DataType, is_array: bool) ->
 
 /// Every element; an error when one is a VARIANT without a value.
 fn elements(array: &MxArray) -> Result<Vec<Kind>, Detail> {
-    let mut kinds: Vec<Kind> = array.bool_values.iter().copied().map(Kind::BoolValue).collect();
-    kinds.extend(array.int32_values.iter().copied().map(Kind::Int32Value));
-    kinds.extend(array.int64_values.iter().copied().map(Kind::Int64Value));
-    kinds.extend(array.uint64_values.iter().copied().map(Kind::Uint64Value));
-    kinds.extend(array.float_values.iter().copied().map(Kind::FloatValue));
-    kinds.extend(array.double_values.iter().copied().map(Kind::DoubleValue));
-    kinds.extend(array.string_values.iter().cloned().map(Kind::StringValue));
-    kinds.extend(array.time_values.iter().copied().map(Kind::TimeValue));
+    let mut kinds = simple_elements(array);
     for value in &array.variant_values {
         kinds.push(value.kind.clone().ok_or(Detail::IncorrectDataType)?);
     }
