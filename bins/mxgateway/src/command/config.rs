@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use mxgateway_server::config::{Config, ConfigError, Loaded, Setting, markdown, sample};
+use mxgateway_server::config::{Config, ConfigError, Loaded, Setting, Sources, markdown, sample};
 
-use crate::arguments::{ConfigArguments, ConfigCommand, SourceArguments};
+use crate::arguments::{ConfigArguments, ConfigCommand};
 
 pub(crate) fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let text = match &arguments.command {
         ConfigCommand::Check { sources } => {
-            load(sources)?;
+            load(&sources.sources())?;
             "the configuration is good\n".to_owned()
         }
         ConfigCommand::Show { sources, json } => {
@@ -24,8 +24,8 @@ pub(crate) fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
 }
 
 /// Loads and also looks whether the files that are named exist.
-pub(crate) fn load(sources: &SourceArguments) -> Result<Loaded, ConfigError> {
-    let loaded = Config::load(&sources.sources())?;
+pub(crate) fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let loaded = Config::load(sources)?;
     let missing = loaded.missing_files();
     if missing.is_empty() { Ok(loaded) } else { Err(ConfigError::Invalid(missing)) }
 }

@@ -16,7 +16,7 @@ use crate::logging;
 const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
-    let config = load(&arguments.sources)?.config;
+    let config = load(&arguments.sources.sources())?.config;
     logging::start(&config.logging)?;
     serve(config, arguments.handover, stop_on_signals, |address| {
         // Scripts wait for this line. That nobody reads it is no reason to stop.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use mxgateway_server::config::{Config, FileChoice, Sources, Surroundings};
+use mxgateway_server::config::{FileChoice, Sources, Surroundings};
 use mxgateway_win::event_log;
 use mxgateway_win::security::{Access, Sid};
 use mxgateway_win::service::{self, Registration, Running};
@@ -17,6 +17,7 @@ use mxgateway_win::service::{self, Registration, Running};
 use super::events::{SOURCE, ServiceEvent};
 use crate::arguments::service::{InstallArguments, ServiceArguments, ServiceCommand, ServiceRunArguments};
 use crate::arguments::{Arguments, Command};
+use crate::command::config::load;
 use crate::command::run::serve;
 use crate::{exit_code, logging};
 
@@ -119,22 +120,19 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     // Services start in the system's own folder. Here are the files that a configuration names without a folder.
     env::set_current_dir(&home).with_context(|| format!("cannot work in {}", home.display()))?;
-    let loaded = Config::load(&Sources {
+    let config = load(&Sources {
         file: arguments.config.map_or(FileChoice::WhenPresent, FileChoice::Named),
         surroundings: Surroundings::of_process(),
         overrides: Vec::new(),
-    })?;
-    let missing = loaded.missing_files();
-    if !missing.is_empty() {
-        return Err(mxgateway_server::config::ConfigError::Invalid(missing).into());
-    }
-    logging::start_in(&loaded.config.logging, &logs)?;
+    })?
+    .config;
+    logging::start_in(&config.logging, &logs)?;
     let stop_on = |stop: &tokio_util::sync::CancellationToken| {
         let stop = stop.clone();
         running.on_stop(move || stop.cancel());
         Ok(())
     };
-    let result = serve(loaded.config, arguments.handover, stop_on, |address| {
+    let result = serve(config, arguments.handover, stop_on, |address| {
         *served = true;
         running.ready();
         ServiceEvent::Started(address.to_string()).report();
