@@ -17,7 +17,7 @@ mod stream;
 pub use client_stream::ClientStream;
 pub use credentials::{ALL_SCOPES, Bearer, KeyedClient, api_key, client_options, secret};
 pub use gateway::{Gateway, GatewayOptions, NARROW_WINDOW_BYTES, narrow_client};
-pub use process::{cpu_ticks, is_alive, resident_bytes, signal};
+pub use process::{EndOfWorkers, cpu_ticks, is_alive, resident_bytes, signal};
 pub use programs::{mxgw, program};
 pub use proxy::Proxy;
 pub use random::Random;

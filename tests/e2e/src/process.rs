@@ -16,6 +16,18 @@ pub fn signal(process_id: u32, signal: Signal) {
     kill_process(pid, signal).unwrap_or_else(|error| panic!("cannot signal process {process_id}: {error}"));
 }
 
+/// Ends the workers of a failed test that are not the gateway's children any more. Nothing happens to those that ended.
+#[derive(Debug)]
+pub struct EndOfWorkers(pub Vec<u32>);
+
+impl Drop for EndOfWorkers {
+    fn drop(&mut self) {
+        for worker in self.0.iter().filter(|worker| is_alive(**worker)) {
+            signal(*worker, Signal::KILL);
+        }
+    }
+}
+
 /// Processor time the process has used, in clock ticks.
 pub fn cpu_ticks(process_id: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat")).expect("the process runs");

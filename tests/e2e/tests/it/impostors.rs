@@ -7,7 +7,7 @@ use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::{PingCommand, SessionState};
 use mxgateway_contracts::worker_v1::{Envelope, GatewayHello, GatewayProof, WorkerHello, envelope::Body};
-use mxgateway_e2e::{Gateway, TestSession, is_alive, program, signal, until, within};
+use mxgateway_e2e::{EndOfWorkers, Gateway, TestSession, is_alive, program, signal, until, within};
 use prost::Message;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,17 +18,6 @@ const TURNED_AWAY: &str = "Connection of another process was turned away";
 async fn reattaching(adoption_timeout_seconds: u32) -> Gateway {
     let config = "[workers]\nenable_orphan_reattach = true\nadoption_timeout_seconds = ";
     Gateway::start_as(&format!("{config}{adoption_timeout_seconds}\n")).await
-}
-
-/// The worker is not the gateway's child any more, so that a failed test has to end it.
-struct EndOfWorker(u32);
-
-impl Drop for EndOfWorker {
-    fn drop(&mut self) {
-        if is_alive(self.0) {
-            signal(self.0, Signal::KILL);
-        }
-    }
 }
 
 fn ping() -> Payload {
@@ -98,17 +87,24 @@ async fn impostors_that_come_before_the_worker_are_turned_away_and_the_worker_ge
     session.close().await;
 }
 
-#[tokio::test]
-async fn impostors_at_an_adoption_are_turned_away_and_the_worker_is_taken_over() {
-    let mut gateway = reattaching(20).await;
+/// A gateway that was started again and waits for the worker of a session, which is stopped, while impostors come.
+async fn impostors_before_the_worker(adoption_timeout_seconds: u32) -> (Gateway, TestSession, EndOfWorkers) {
+    let mut gateway = reattaching(adoption_timeout_seconds).await;
     let session = gateway.session().await;
     let worker = session.opened.worker_process_id;
-    let _end = EndOfWorker(worker);
+    let end = EndOfWorkers(vec![worker]);
     gateway.kill().await;
     // Not earlier: the operating system sends SIGHUP to whoever is stopped when its parent goes.
     signal(worker, Signal::STOP);
     let gateway = gateway.start_again().await;
     three_impostors(&endpoint(&gateway).await, &session.id(), worker).await;
+    (gateway, session, end)
+}
+
+#[tokio::test]
+async fn impostors_at_an_adoption_are_turned_away_and_the_worker_is_taken_over() {
+    let (gateway, session, _end) = impostors_before_the_worker(20).await;
+    let worker = session.opened.worker_process_id;
     let error = session.invoke(ping()).await.unwrap_err();
     assert_eq!(ErrorCode::of(&error), Some(ErrorCode::WorkerUnavailable), "{error:?}");
     signal(worker, Signal::CONT);
@@ -120,15 +116,8 @@ async fn impostors_at_an_adoption_are_turned_away_and_the_worker_is_taken_over()
 
 #[tokio::test]
 async fn a_worker_that_only_impostors_came_for_is_reported_and_left_alone() {
-    let mut gateway = reattaching(2).await;
-    let session = gateway.session().await;
+    let (gateway, session, _end) = impostors_before_the_worker(2).await;
     let worker = session.opened.worker_process_id;
-    let _end = EndOfWorker(worker);
-    gateway.kill().await;
-    // Not earlier: the operating system sends SIGHUP to whoever is stopped when its parent goes.
-    signal(worker, Signal::STOP);
-    let gateway = gateway.start_again().await;
-    three_impostors(&endpoint(&gateway).await, &session.id(), worker).await;
     let status = until("the fault", async || {
         let status = session.status().await;
         (status.state() == SessionState::Faulted).then_some(status)
@@ -154,7 +143,7 @@ async fn a_gateway_without_the_secret_learns_nothing_and_loses_its_place_to_the_
     let mut gateway = reattaching(20).await;
     let session = gateway.session().await;
     let worker = session.opened.worker_process_id;
-    let _end = EndOfWorker(worker);
+    let _end = EndOfWorkers(vec![worker]);
     session.advise_tags(&["Fast_001.Count"]).await;
     gateway.kill().await;
     let id = session.id();

@@ -10,8 +10,8 @@ use mxgateway_contracts::v1::{
     StreamEndReason,
 };
 use mxgateway_e2e::{
-    ALL_SCOPES, ClientStream, Gateway, GatewayOptions, Random, TestSession, client_options, is_alive, signal,
-    until,
+    ALL_SCOPES, ClientStream, EndOfWorkers, Gateway, GatewayOptions, Random, TestSession, client_options,
+    is_alive, signal, until,
 };
 use rustix::process::Signal;
 use tokio::sync::watch;
@@ -85,17 +85,6 @@ async fn ready(session: &TestSession) {
         (status.state() == SessionState::Ready).then_some(())
     })
     .await;
-}
-
-/// The workers are not the gateway's children any more, so that a failed test has to end them.
-struct EndOfWorkers(Vec<u32>);
-
-impl Drop for EndOfWorkers {
-    fn drop(&mut self) {
-        for worker in self.0.iter().filter(|worker| is_alive(**worker)) {
-            signal(*worker, Signal::KILL);
-        }
-    }
 }
 
 fn guard(sessions: &[TestSession]) -> EndOfWorkers {

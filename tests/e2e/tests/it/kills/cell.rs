@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_contracts::v1::{InvokeReply, SessionState, StreamPosition};
-use mxgateway_e2e::{Gateway, GatewayOptions, TestSession, is_alive, signal, until, within};
+use mxgateway_e2e::{EndOfWorkers, Gateway, GatewayOptions, TestSession, is_alive, signal, until, within};
 use rustix::net::Shutdown;
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
@@ -32,17 +32,6 @@ const READ_BEFORE_FAULT: u64 = 100;
 
 fn options() -> GatewayOptions {
     GatewayOptions { config: CONFIG.to_owned(), quiet: true, limited: true, ..GatewayOptions::default() }
-}
-
-/// Workers are not the gateway's children any more, so that a failed test has to end them.
-struct EndOfWorkers(Vec<u32>);
-
-impl Drop for EndOfWorkers {
-    fn drop(&mut self) {
-        for worker in self.0.iter().filter(|worker| is_alive(**worker)) {
-            signal(*worker, Signal::KILL);
-        }
-    }
 }
 
 struct Cell {

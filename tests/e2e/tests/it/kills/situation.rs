@@ -130,7 +130,7 @@ impl Subject {
         until("the storm goes on", async || (self.newest().await > before + 1000).then_some(())).await;
     }
 
-    /// The next writes take this long, and none when it is `None`.
+    /// The next writes take this long; 0 for as long as they do by themselves.
     pub(super) async fn slow_writes(&self, seconds: i64) {
         let delay = Some(prost_types::Duration { seconds, nanos: 0 });
         let slow = SlowCommandFault { kind: CommandKind::Write.into(), delay };
