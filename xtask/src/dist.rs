@@ -6,6 +6,7 @@ mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -66,8 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for path in &made {
         let bytes = read(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         println!("  {:>6} KiB  {}", bytes.len().div_ceil(1024), path.display());
+        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         sums += &format!("{sum}  {name}\n");
     }
     write(&folder.join("SHA256SUMS"), sums.as_bytes())
@@ -93,7 +94,7 @@ impl Release {
         let time = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(time) => time,
             Err(_) => {
-                let mut git = std::process::Command::new("git");
+                let mut git = Command::new("git");
                 git.args(["log", "-1", "--format=%ct"]).current_dir(workspace::root());
                 process::output(&mut git).context("SOURCE_DATE_EPOCH is not set, and git does not tell")?
             }
@@ -136,7 +137,7 @@ fn linux(release: &Release, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     files.add_file("etc/mxgateway/mxgateway.toml", &deploy.join("linux/mxgateway.toml"), PLAIN)?;
     let unit = "usr/lib/systemd/system/mxgateway.service";
     files.add_file(unit, &deploy.join("linux/mxgateway.service"), PLAIN)?;
-    let completions = output(&built.join("mxgw"), &["completions", "bash"])?;
+    let completions = process::output(Command::new(built.join("mxgw")).args(["completions", "bash"]))?;
     files.add("usr/share/bash-completion/completions/mxgw", completions, PLAIN);
     let programs: Vec<&[u8]> = programs.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     let glibc = debian::needed_glibc(&programs);
@@ -223,10 +224,6 @@ fn documents(tree: &mut Tree, prefix: &str, release: &Release, parts: &[parts::P
     let bill = parts::bill_of_materials(parts, &release.version)?;
     tree.add(format!("{prefix}sbom.cdx.json"), bill, PLAIN);
     Ok(())
-}
-
-fn output(program: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    process::output(std::process::Command::new(program).args(arguments))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

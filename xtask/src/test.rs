@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests, with a count at the end.
 
 use std::io::{self, BufRead, BufReader, IsTerminal};
-use std::process::Stdio;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -39,16 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if io::stdout().is_terminal() {
         command.args(["--", "--color", "always"]);
     }
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut count = Count::default();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).lines() {
-            let line = line.context("cannot read what the tests write")?;
-            println!("{line}");
-            count.add(&line);
-        }
-    }
-    let status = child.wait().context("cannot wait for cargo")?;
+    let status = count.run(&mut command).context("cannot run the tests")?;
 
     println!(
         "\n{} tests passed, {} failed, {} ignored, in {} test programs and {} s{}",
@@ -74,8 +66,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 impl Count {
+    /// Runs what runs tests, passes on what it writes, and takes the results in.
+    pub(crate) fn run(&mut self, command: &mut Command) -> io::Result<ExitStatus> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                let line = line?;
+                println!("{line}");
+                // Windows programs end their lines in their own way.
+                self.add(line.trim_end());
+            }
+        }
+        child.wait()
+    }
+
     /// Takes in a line like `test result: ok. 6 passed; 0 failed; 0 ignored; ...`.
-    pub(crate) fn add(&mut self, line: &str) {
+    fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         let words: Vec<&str> = result.split_whitespace().collect();
         let number = |what: &str| {

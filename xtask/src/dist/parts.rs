@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::tree::read;
 use crate::process;
+use crate::workspace;
 
 /// A package that is in a program.
 #[derive(Debug, Clone)]
@@ -74,21 +75,15 @@ pub(super) fn of(programs: &[&str], target: &str) -> anyhow::Result<Vec<Part>> {
 
 /// From the lock file, by name and version.
 fn checksums() -> anyhow::Result<BTreeMap<(String, String), String>> {
-    let lock = read(&crate::workspace::root().join("Cargo.lock"))?;
-    let lock = String::from_utf8(lock).context("Cargo.lock is not text")?;
-    let mut checksums = BTreeMap::new();
-    for package in lock.split("[[package]]") {
-        let value = |key: &str| {
-            let line = package.lines().find_map(|line| line.strip_prefix(key))?;
-            Some(line.trim_start_matches(" = ").trim_matches('"').to_owned())
-        };
-        if let (Some(name), Some(version), Some(checksum)) =
-            (value("name"), value("version"), value("checksum"))
-        {
-            checksums.insert((name, version), checksum);
-        }
-    }
-    Ok(checksums)
+    let lock = String::from_utf8(read(&workspace::root().join("Cargo.lock"))?)?;
+    let lock: toml::Table = toml::from_str(&lock).context("Cargo.lock is not TOML")?;
+    let packages =
+        lock.get("package").and_then(toml::Value::as_array).context("Cargo.lock has no packages")?;
+    let entry = |package: &toml::Value| {
+        let text = |key| Some(package.get(key)?.as_str()?.to_owned());
+        Some(((text("name")?, text("version")?), text("checksum")?))
+    };
+    Ok(packages.iter().filter_map(entry).collect())
 }
 
 /// The licences of what others made, each with its text as it comes with the package.

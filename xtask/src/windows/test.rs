@@ -1,7 +1,6 @@
 //! Running the Windows tests.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -64,17 +63,8 @@ struct Tally {
 impl Tally {
     fn run(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
         println!("\n     Running {name}");
-        let mut child =
-            command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {name}"))?;
         let before = self.count.programs;
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).lines() {
-                let line = line.with_context(|| format!("cannot read what {name} writes"))?;
-                println!("{line}");
-                self.count.add(line.trim_end());
-            }
-        }
-        let status = child.wait().with_context(|| format!("cannot wait for {name}"))?;
+        let status = self.count.run(command).with_context(|| format!("cannot run {name}"))?;
         if !status.success() {
             self.broken.push(format!("{name} ({status})"));
         } else if self.count.programs == before {
