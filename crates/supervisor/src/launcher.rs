@@ -43,7 +43,7 @@ struct Adoptions {
 pub struct OrphanCounts {
     /// Workers that were taken over.
     pub taken_over: u64,
-    /// Workers that were not: they ended meanwhile, did not prove themselves, or did not come in time.
+    /// Workers that were not, for whatever reason; the log and the sessions' faults say which.
     pub not_taken_over: u64,
     /// Workers that are not in the manifest at the moment, and would end with the gateway. 0 without a manifest.
     pub unlisted: u64,

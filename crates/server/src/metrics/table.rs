@@ -144,7 +144,7 @@ pub(super) const NOT_TAKEN_OVER: Metric = Metric {
     kind: Kind::Counter,
     unit: "workers",
     labels: &[],
-    help: "Workers of earlier gateways that ended meanwhile, did not prove themselves or did not come in time",
+    help: "Workers of earlier gateways that were not taken over; the log says of each why",
 };
 
 pub(super) const UNLISTED: Metric = Metric {

@@ -53,13 +53,11 @@ impl<P: WorkerPort> Session<P> {
 
     /// Ends the worker by force and closes the session. An administrator's act.
     pub async fn kill(&self) -> CloseOutcome {
-        if let Some((port, _)) = self.0.worker.get() {
-            port.kill().await;
-        }
+        self.bury_worker().await;
         self.close(CloseReason::Administrator).await
     }
 
-    /// Ends what is left of a worker whose session faulted.
+    /// Ends the worker by force, if there is one.
     pub(crate) async fn bury_worker(&self) {
         if let Some((port, _)) = self.0.worker.get() {
             port.kill().await;

@@ -11,7 +11,7 @@ use mxgateway_session::core::event::{ItemKey, Position};
 use mxgateway_session::core::items::AdviseState;
 use mxgateway_session::core::lifecycle::{CloseReason, Fault, SessionState};
 use mxgateway_session::{ManagerSettings, OpenOptions, Session, SessionId, SessionManager, StreamElement};
-use mxgateway_supervisor::{Manifest, ProcessIdentity, Supervisor, SupervisorConfig, Worker};
+use mxgateway_supervisor::{Manifest, OrphanCounts, ProcessIdentity, Supervisor, SupervisorConfig, Worker};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -27,6 +27,7 @@ struct House {
 
 struct Gateway {
     manager: SessionManager<Supervisor>,
+    supervisor: Supervisor,
     manifest: Arc<Manifest>,
 }
 
@@ -53,9 +54,9 @@ impl House {
         let manifest = Arc::new(Manifest::open(&self.data()).await.unwrap());
         let supervisor = Supervisor::with_manifest(self.config.clone(), Arc::clone(&manifest));
         let recovered = supervisor.recovered().await.unwrap();
-        let manager = SessionManager::new(supervisor, ManagerSettings::default());
+        let manager = SessionManager::new(supervisor.clone(), ManagerSettings::default());
         manager.recover(recovered);
-        Gateway { manager, manifest }
+        Gateway { manager, supervisor, manifest }
     }
 
     async fn database(&self) -> SqliteConnection {
@@ -132,6 +133,7 @@ async fn a_session_goes_on_with_the_next_gateway() {
     let second = house.start().await;
     let session = second.recovered(id).await;
     assert_eq!(session.state(), SessionState::Ready, "{:?}; {}", session.status().fault, house.log());
+    assert_eq!(second.supervisor.orphans(), OrphanCounts { taken_over: 1, ..OrphanCounts::default() });
     assert_eq!(session.worker().unwrap().process_id, worker.process_id);
     assert_eq!(session.worker().unwrap().epoch, EPOCH);
     let options = session.options();
@@ -219,6 +221,7 @@ async fn a_worker_that_is_gone_faults_its_session() {
     let session = second.recovered(id).await;
     let fault = Fault::WorkerExited("it ended while the gateway was away".to_owned());
     assert_eq!(session.status().fault, Some(fault));
+    assert_eq!(second.supervisor.orphans(), OrphanCounts { not_taken_over: 1, ..OrphanCounts::default() });
     until("it is off the list", async || house.listed().await == 0).await;
 }
 
