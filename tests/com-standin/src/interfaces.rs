@@ -1,4 +1,5 @@
-//! MXAccess's class and interfaces, written down a second time: what uses one must meet the other. The order of the methods is that of the vtable; the COM base has 7 before them.
+//! MXAccess's class and interfaces, written down a second time: what uses one must meet the other, and a change to
+//! either alone fails the tests. The order of the methods is that of the vtable; the COM base has 7 before them.
 //!
 //! A VARIANT that goes in goes by value: its bytes are on the stack (or copied by the caller, on 64-bit), and what
 //! they own stays the caller's.
