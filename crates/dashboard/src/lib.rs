@@ -8,3 +8,10 @@
 pub mod access;
 pub mod backend;
 pub mod model;
+pub mod peer;
+mod router;
+pub mod settings;
+mod state;
+
+pub use router::router;
+pub use state::Dashboard;
