@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod backend;
+pub mod door;
 pub mod model;
 pub mod peer;
 mod router;

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mxgateway_directory::Directory;
+
 use crate::backend::Backend;
+use crate::door::Door;
 use crate::settings::Settings;
 
 /// The dashboard; clones are the same one.
@@ -13,12 +16,16 @@ pub struct Dashboard {
     pub settings: Arc<Settings>,
     /// The gateway.
     pub backend: Arc<dyn Backend>,
+    /// Who gets in.
+    pub door: Door,
 }
 
 impl Dashboard {
-    /// Shows and does what `backend` offers.
-    pub fn new(settings: Settings, backend: Arc<dyn Backend>) -> Self {
-        Self { settings: Arc::new(settings), backend }
+    /// Shows and does what `backend` offers, to whom `directory` knows; without one, nobody can sign in.
+    pub fn new(settings: Settings, backend: Arc<dyn Backend>, directory: Option<Arc<dyn Directory>>) -> Self {
+        let settings = Arc::new(settings);
+        let door = Door::new(Arc::clone(&settings), directory);
+        Self { settings, backend, door }
     }
 }
 
