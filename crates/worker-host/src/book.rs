@@ -60,6 +60,11 @@ impl Book {
         self.registrations.insert(server, registration);
     }
 
+    /// The server handle there is.
+    pub(crate) fn registration(&self) -> Option<i32> {
+        self.registrations.keys().next().copied()
+    }
+
     pub(crate) fn unregistered(&mut self, server: i32) {
         self.registrations.remove(&server);
     }

@@ -296,6 +296,18 @@ impl Calls<'_> {
     }
 
     fn register(&mut self, client_name: String) -> Result<i32, CallError> {
+        if client_name.trim().is_empty() {
+            return Err(CallError::invalid("the client name is empty"));
+        }
+        // A rule of the contract, for every backend.
+        if let Some(server) = self.book.registration() {
+            return Err(CallError {
+                hresult: hresult::ALREADY_INITIALIZED,
+                text: format!(
+                    "the session is registered already, with server handle {server}; use it, or Unregister it first"
+                ),
+            });
+        }
         let server = self.backend.register(&client_name)?;
         self.book.registered(server, client_name);
         Ok(server)

@@ -4,8 +4,7 @@
 //! milliseconds later; afterwards changes come at the scans of the object; a write is queued and its
 //! OnWriteComplete comes later, those of one item in the order of its writes.
 //!
-//! One registration at a time, as a session has one: a second Register is refused by
-//! `ALREADY_INITIALIZED`, naming the handle there is.
+//! One registration at a time, as a session has one: whoever calls refuses a second Register.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};

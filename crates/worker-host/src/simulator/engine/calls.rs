@@ -26,19 +26,7 @@ const MAX_TEXT_BYTES: usize = 4096;
 
 impl Engine {
     pub(crate) fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
-        if client_name.trim().is_empty() {
-            return Err(CallError::invalid("the client name is empty"));
-        }
         within_limit("client name", client_name)?;
-        if let Some(registration) = &self.registration {
-            return Err(CallError {
-                hresult: hresult::ALREADY_INITIALIZED,
-                text: format!(
-                    "the session is registered already, with server handle {}; use it, or Unregister it first",
-                    registration.server
-                ),
-            });
-        }
         self.last_server_handle =
             self.last_server_handle.checked_add(1).ok_or_else(|| exhausted("server"))?;
         let server = self.last_server_handle;
