@@ -48,16 +48,22 @@ fn export(name: PCSTR) -> unsafe extern "system" fn() -> isize {
     unsafe { GetProcAddress(library, name) }.unwrap()
 }
 
+/// An export's 32-bit result.
+fn low(result: isize) -> i32 {
+    let bytes = result.to_le_bytes();
+    i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
 fn register_standin() {
     // SAFETY: the export takes nothing; its HRESULT is in the low 32 bits.
     let result = unsafe { export(s!("DllRegisterServer"))() };
-    assert_eq!(HRESULT(i32::try_from(result & 0xFFFF_FFFF).unwrap()), HRESULT(0));
+    assert_eq!(HRESULT(low(result)), HRESULT(0));
 }
 
 /// How many of the stand-in's objects live.
-pub(super) fn objects() -> isize {
+pub(super) fn objects() -> i32 {
     // SAFETY: the export takes nothing; its count is in the low 32 bits.
-    unsafe { export(s!("StandInObjects"))() & 0xFFFF_FFFF }
+    low(unsafe { export(s!("StandInObjects"))() })
 }
 
 /// A worker that runs, and the gateway's end of its connection.
