@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{AuditView, EventBatch, KeyView, SettingView, Snapshot};
+use crate::model::{AuditView, EventBatch, KeyView, ScopeView, SettingView, Snapshot};
 
 /// Where an event stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -136,6 +136,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Every API key.
     async fn keys(&self) -> Result<Vec<KeyView>, BackendError>;
+
+    /// What keys may be good for, in the order that people are shown.
+    fn scopes(&self) -> Vec<ScopeView>;
 
     /// Makes a key; gives the whole key, which is shown once.
     async fn create_key(&self, actor: &Actor, key: NewKey) -> Result<(KeyView, String), BackendError>;

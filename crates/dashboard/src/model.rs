@@ -290,6 +290,15 @@ pub struct KeyView {
     pub last_used: Option<Timestamp>,
 }
 
+/// Something that a key may be good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ScopeView {
+    /// Such as `session:open`.
+    pub name: &'static str,
+    /// What it allows, in one line for people.
+    pub meaning: &'static str,
+}
+
 /// An entry of the audit trail.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct AuditView {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mxgateway_dashboard::backend::{
     Actor, AuditFilter, Backend, BackendError, Feed, FeedItem, NewKey, Position,
 };
-use mxgateway_dashboard::model::{AuditView, KeyView, SettingView, Snapshot};
+use mxgateway_dashboard::model::{AuditView, KeyView, ScopeView, SettingView, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 
@@ -179,6 +179,13 @@ impl Backend for Scripted {
 
     async fn keys(&self) -> Result<Vec<KeyView>, BackendError> {
         Ok(self.keys.lock().clone())
+    }
+
+    fn scopes(&self) -> Vec<ScopeView> {
+        vec![
+            ScopeView { name: "session:open", meaning: "open sessions" },
+            ScopeView { name: "events:read", meaning: "receive events and alarms" },
+        ]
     }
 
     async fn create_key(&self, actor: &Actor, key: NewKey) -> Result<(KeyView, String), BackendError> {
