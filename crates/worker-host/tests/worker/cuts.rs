@@ -15,7 +15,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, copy, split};
 
 use super::gateway::{SECRET, SESSION, within};
-use super::orphans::{client, lives_on};
+use super::orphans::{lives_on, order};
 use super::unruly::{next_random, watched};
 
 const CUTS: usize = 50;
@@ -63,7 +63,7 @@ async fn serve(known: &mut Known, connection: Connection, generation: u64, is_la
     writer.send(0, Body::StartEvents(StartEvents { after_sequence: known.heard })).await.ok()?;
     let mut calls = BTreeMap::new();
     for (call, id) in (1..).zip(known.open.clone()) {
-        let command = Some(client(&format!("name {id}")).into());
+        let command = Some(order(&format!("name {id}")).into());
         calls.insert(call, id.clone());
         writer
             .send(call, Body::Command(Command { command, request_id: id, ..Command::default() }))
@@ -73,7 +73,7 @@ async fn serve(known: &mut Known, connection: Connection, generation: u64, is_la
     let mut newest = None;
     let is_done = |known: &Known, newest: Option<u64>| known.open.is_empty() && newest == Some(known.heard);
     if is_last {
-        let quiet = Command { command: Some(client("quiet now").into()), ..Command::default() };
+        let quiet = Command { command: Some(order("quiet now").into()), ..Command::default() };
         writer.send(9998, Body::Command(quiet)).await.ok()?;
     }
     while !is_done(known, newest) {
@@ -137,7 +137,7 @@ async fn whatever_is_cut_each_event_comes_once_or_is_told_as_lost() {
         }
     })
     .await;
-    gateway.call(client(&format!("flow {}", seed % 1_000_000))).await.unwrap();
+    gateway.call(order(&format!("flow {}", seed % 1_000_000))).await.unwrap();
     let orphan = gateway.lose();
     let mut known = Known::default();
     for cut in 0..=CUTS {
@@ -172,7 +172,7 @@ async fn whatever_is_cut_each_event_comes_once_or_is_told_as_lost() {
     assert_eq!(known.epochs.len(), 1);
     // The flow, the quiet, and each request once.
     assert_eq!(
-        progress.registered,
+        progress.ordered,
         2 + u64::try_from(CUTS + 1).unwrap(),
         "a request was lost or carried out twice"
     );

@@ -6,8 +6,7 @@ use mxgateway_contracts::hresult;
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::{
-    GetWorkerInfoCommand, InjectFaultCommand, PingCommand, ReadBulkCommand, RegisterCommand,
-    UnregisterCommand,
+    GetWorkerInfoCommand, InjectFaultCommand, PingCommand, ReadBulkCommand, UnregisterCommand,
 };
 use mxgateway_contracts::worker_v1::{
     Cancel, CommandRefusalCode, Heartbeat, Shutdown, StartEvents, WorkerFaultCode, envelope::Body,
@@ -15,15 +14,11 @@ use mxgateway_contracts::worker_v1::{
 use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, bootstrap};
-use super::orphans::lives_on;
+use super::orphans::{lives_on, order};
 use super::unruly::unruly;
 
 fn milliseconds(milliseconds: i32) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds: 0, nanos: milliseconds * 1_000_000 })
-}
-
-fn register(client_name: &str) -> Payload {
-    Payload::Register(RegisterCommand { client_name: client_name.to_owned() })
 }
 
 fn ping() -> Payload {
@@ -33,7 +28,7 @@ fn ping() -> Payload {
 #[tokio::test]
 async fn a_panic_of_the_backend_is_a_fault_and_not_a_silence() {
     let (mut gateway, _let_go) = unruly(|_| ()).await;
-    let refusal = gateway.call(register("panic now")).await.unwrap_err();
+    let refusal = gateway.call(order("panic now")).await.unwrap_err();
     assert_eq!(refusal.code(), CommandRefusalCode::ApartmentGone);
     gateway.until("the fault", |gateway| !gateway.faults.is_empty()).await;
     assert_eq!(gateway.faults[0].code(), WorkerFaultCode::ApartmentGone);
@@ -45,7 +40,7 @@ async fn a_panic_of_the_backend_is_a_fault_and_not_a_silence() {
 #[tokio::test]
 async fn a_storm_beyond_the_journal_is_a_loss_with_numbers() {
     let (mut gateway, let_go) = unruly(|bootstrap| bootstrap.journal_capacity = 100).await;
-    gateway.call(register("storm 1000")).await.unwrap();
+    gateway.call(order("storm 1000")).await.unwrap();
     gateway
         .until("the newest event", |gateway| gateway.events.last().is_some_and(|e| e.worker_sequence == 1000))
         .await;
@@ -69,7 +64,7 @@ async fn large_events_share_no_frame_that_they_do_not_fit_in() {
     // Two together have a little less than a frame, but not what surrounds them.
     let sizes = 32_500..32_768;
     for size in sizes.clone() {
-        gateway.call(register(&format!("large {size}"))).await.unwrap();
+        gateway.call(order(&format!("large {size}"))).await.unwrap();
     }
     let newest = sizes.len() as u64;
     // The next one asks for all of them at once.
@@ -85,7 +80,7 @@ async fn large_events_share_no_frame_that_they_do_not_fit_in() {
 async fn an_event_that_fits_in_no_frame_is_a_loss() {
     let (mut gateway, _let_go) = unruly(|bootstrap| bootstrap.max_frame_bytes = 64 * 1024).await;
     for name in ["storm 2", "large 70000", "storm 2"] {
-        gateway.call(register(name)).await.unwrap();
+        gateway.call(order(name)).await.unwrap();
     }
     gateway
         .until("the newest event", |gateway| gateway.events.last().is_some_and(|e| e.worker_sequence == 5))

@@ -3,8 +3,8 @@
 use mxgateway_contracts::v1::mx_command::Payload;
 use mxgateway_contracts::v1::mx_command_reply::Payload as Reply;
 use mxgateway_contracts::v1::{
-    AdviseCommand, GetSessionStateCommand, GetWorkerInfoCommand, MxValue, PingCommand, RegisterCommand,
-    UnregisterCommand, WriteCommand,
+    AdviseCommand, ArchestraUserToIdCommand, GetSessionStateCommand, GetWorkerInfoCommand, MxValue,
+    PingCommand, UnregisterCommand, WriteCommand,
 };
 use mxgateway_contracts::worker_v1::{
     Bootstrap, EventLoss, GatewayHello, GatewayProof, StartEvents, envelope::Body,
@@ -21,8 +21,10 @@ pub(super) fn lives_on(bootstrap: &mut Bootstrap) {
     bootstrap.max_orphan_lifetime = Some(prost_types::Duration { seconds: 300, nanos: 0 });
 }
 
-pub(super) fn client(client_name: &str) -> Payload {
-    Payload::Register(RegisterCommand { client_name: client_name.to_owned() })
+/// What [`Unruly`](super::unruly::Unruly) does.
+pub(super) fn order(order: &str) -> Payload {
+    let command = ArchestraUserToIdCommand { server_handle: 1, user_guid: order.to_owned() };
+    Payload::ArchestraUserToId(command)
 }
 
 pub(super) fn ping(message: &str) -> Payload {
@@ -86,11 +88,11 @@ async fn each_gateway_gets_the_events_after_its_own_position() {
         bootstrap.journal_capacity = 100;
     })
     .await;
-    gateway.call(client("storm 5")).await.unwrap();
+    gateway.call(order("storm 5")).await.unwrap();
     until_sequence(&mut gateway, 5).await;
     // Not begun when the gateway goes: the storm is for nobody.
     gateway.command(Payload::Unregister(UnregisterCommand { server_handle: 1 })).await;
-    gateway.command(client("storm 1000")).await;
+    gateway.command(order("storm 1000")).await;
     gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
     let orphan = gateway.lose();
     drop(let_go);
@@ -120,7 +122,7 @@ async fn each_gateway_gets_the_events_after_its_own_position() {
     }
     let mut gateway = gateway.lose().found().await;
     gateway.ready_after(1005).await;
-    gateway.call(client("storm 1")).await.unwrap();
+    gateway.call(order("storm 1")).await.unwrap();
     until_sequence(&mut gateway, 1006).await;
     assert_eq!(sequences(&gateway), [1006]);
 

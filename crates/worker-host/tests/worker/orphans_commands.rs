@@ -7,7 +7,7 @@ use mxgateway_contracts::worker_v1::{Cancel, CommandRefusalCode, WorkerFaultCode
 use mxgateway_worker_host::ExitReason;
 
 use super::gateway::within;
-use super::orphans::{client, lives_on, ping};
+use super::orphans::{lives_on, order, ping};
 use super::unruly::watched;
 
 fn unregister() -> Payload {
@@ -23,7 +23,7 @@ fn fast_heartbeats(bootstrap: &mut mxgateway_contracts::worker_v1::Bootstrap) {
 async fn a_late_reply_is_not_taken_for_another_connections_call() {
     let (mut gateway, let_go, mut progress) = watched(fast_heartbeats).await;
     let slow = gateway.command(unregister()).await;
-    let queued = gateway.command(client("queued")).await;
+    let queued = gateway.command(order("queued")).await;
     gateway
         .until("the call", |gateway| gateway.heartbeats.iter().any(|beat| beat.current_call_id == slow))
         .await;
@@ -43,7 +43,7 @@ async fn a_late_reply_is_not_taken_for_another_connections_call() {
         let reply = gateway.answer(call).await.unwrap();
         assert!(matches!(&reply.payload, Some(Reply::Ping(pong)) if pong.message == message), "{reply:?}");
     }
-    within("the queued one", progress.wait_for(|progress| progress.registered == 1)).await.unwrap();
+    within("the queued one", progress.wait_for(|progress| progress.ordered == 1)).await.unwrap();
     gateway.call(ping("last")).await.unwrap();
     assert!(gateway.answers.is_empty(), "replies that nobody waits for: {:?}", gateway.answers);
 }
@@ -52,7 +52,7 @@ async fn a_late_reply_is_not_taken_for_another_connections_call() {
 async fn a_repeat_gets_the_first_reply_before_and_after_it_is_there() {
     let (mut gateway, let_go, mut progress) = watched(lives_on).await;
     let first = gateway.request(unregister(), "slow").await;
-    gateway.request(client("x"), "queued").await;
+    gateway.request(order("x"), "queued").await;
     let follower = gateway.request(unregister(), "slow").await;
     gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
     assert_eq!((first, follower), (1, 3));
@@ -73,24 +73,24 @@ async fn a_repeat_gets_the_first_reply_before_and_after_it_is_there() {
     let reply = gateway.answer(repeat).await.unwrap();
     assert_eq!(reply.kind(), CommandKind::Unregister);
     assert_eq!(gateway.repeated, [repeat]);
-    let queued = gateway.request(client("x"), "queued").await;
-    assert_eq!(gateway.answer(queued).await.unwrap().kind(), CommandKind::Register);
+    let queued = gateway.request(order("x"), "queued").await;
+    assert_eq!(gateway.answer(queued).await.unwrap().kind(), CommandKind::ArchestraUserToId);
     assert_eq!(gateway.repeated, [repeat, queued]);
     assert!(gateway.answers.is_empty(), "{:?}", gateway.answers);
 
     // One that finishes while there is no gateway.
-    gateway.request(client("away"), "away").await;
+    gateway.request(order("away"), "away").await;
     let orphan = gateway.lose();
-    within("the command", progress.wait_for(|progress| progress.registered == 2)).await.unwrap();
+    within("the command", progress.wait_for(|progress| progress.ordered == 2)).await.unwrap();
     let mut gateway = orphan.found().await;
     gateway.ready().await;
-    let repeat = gateway.request(client("away"), "away").await;
+    let repeat = gateway.request(order("away"), "away").await;
     gateway.answer(repeat).await.unwrap();
-    let other = gateway.request(client("other"), "away").await;
+    let other = gateway.request(order("other"), "away").await;
     assert_eq!(gateway.answer(other).await.unwrap_err().code(), CommandRefusalCode::RequestIdReused);
     assert_eq!(gateway.repeated, [repeat]);
     let progress = *progress.borrow();
-    assert_eq!((progress.registered, progress.unregistered), (2, 1), "something was carried out twice");
+    assert_eq!((progress.ordered, progress.unregistered), (2, 1), "something was carried out twice");
 }
 
 #[tokio::test]
@@ -99,11 +99,11 @@ async fn a_reply_that_was_cut_comes_whole_over_the_next_connection() {
     let text = "x".repeat(4 << 20);
     gateway.request(unregister(), "").await;
     gateway.request(ping(&text), "large").await;
-    gateway.request(client("behind it"), "").await;
+    gateway.request(order("behind it"), "").await;
     gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
     drop(let_go);
     // The reply is far larger than what the connection holds, so that it is under way and stays so.
-    within("the command behind it", progress.wait_for(|progress| progress.registered == 1)).await.unwrap();
+    within("the command behind it", progress.wait_for(|progress| progress.ordered == 1)).await.unwrap();
     let mut gateway = gateway.lose().found().await;
     gateway.ready().await;
     let call = gateway.request(ping(&text), "large").await;
@@ -138,8 +138,8 @@ async fn a_hung_apartment_is_told_to_each_gateway() {
 async fn a_backend_that_panics_meanwhile_is_told_to_the_next_gateway() {
     let (mut gateway, let_go, mut progress) = watched(lives_on).await;
     gateway.request(unregister(), "slow").await;
-    gateway.request(client("panic now"), "panic").await;
-    gateway.request(client("never"), "never").await;
+    gateway.request(order("panic now"), "panic").await;
+    gateway.request(order("never"), "never").await;
     gateway.call(Payload::GetWorkerInfo(GetWorkerInfoCommand {})).await.unwrap();
     let orphan = gateway.lose();
     drop(let_go);
@@ -151,7 +151,7 @@ async fn a_backend_that_panics_meanwhile_is_told_to_the_next_gateway() {
     let slow = gateway.request(unregister(), "slow").await;
     gateway.answer(slow).await.unwrap();
     assert_eq!(gateway.repeated, [slow]);
-    for (payload, id) in [(client("panic now"), "panic"), (client("never"), "never"), (ping("a"), "")] {
+    for (payload, id) in [(order("panic now"), "panic"), (order("never"), "never"), (ping("a"), "")] {
         let call = gateway.request(payload, id).await;
         assert_eq!(gateway.answer(call).await.unwrap_err().code(), CommandRefusalCode::ApartmentGone);
     }

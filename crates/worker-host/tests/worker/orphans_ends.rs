@@ -8,7 +8,7 @@ use mxgateway_contracts::worker_v1::{Heartbeat, OutliveGateway, Shutdown, Worker
 use mxgateway_worker_host::ExitReason;
 
 use super::gateway::{Gateway, within};
-use super::orphans::{client, lives_on};
+use super::orphans::{lives_on, order};
 use super::unruly::watched;
 
 const LIFETIME: Duration = Duration::from_millis(400);
@@ -53,7 +53,7 @@ async fn a_gateway_that_was_there_gives_it_its_whole_life_again() {
     let mut gateway = gateway.lose().found().await;
     gateway.ready().await;
     while begun.elapsed() < LIFETIME + Duration::from_millis(50) {
-        gateway.call(client("x")).await.unwrap();
+        gateway.call(order("x")).await.unwrap();
     }
     let lost = Instant::now();
     assert_eq!(gateway.lose().ended().await, ExitReason::OrphanExpired);
@@ -91,8 +91,8 @@ async fn a_gateway_that_asked_for_the_end_is_not_waited_for() {
     for name in ["nothing at", "flow 7", "storm 100000"] {
         let (mut gateway, let_go, mut progress) = watched(lives_on).await;
         drop(let_go);
-        gateway.command(client(name)).await;
-        within("the command", progress.wait_for(|progress| progress.registered == 1)).await.unwrap();
+        gateway.command(order(name)).await;
+        within("the command", progress.wait_for(|progress| progress.ordered == 1)).await.unwrap();
         gateway.send(9, Body::Shutdown(Shutdown::default())).await;
         assert_eq!(gateway.lose().ended().await, ExitReason::Success, "{name}");
         assert!(progress.borrow().is_dropped);
@@ -126,7 +126,7 @@ async fn a_gateway_may_say_later_whether_it_lives_on() {
     // Still unread when the gateway goes.
     let mut gateway = gateway.lose().found().await;
     gateway.ready().await;
-    gateway.call(client("x")).await.unwrap();
+    gateway.call(order("x")).await.unwrap();
     gateway.send(0, Body::OutliveGateway(OutliveGateway::default())).await;
     assert_eq!(gateway.lose().ended().await, ExitReason::GatewayLost);
 }

@@ -15,13 +15,13 @@ use super::gateway::{Gateway, bootstrap};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Progress {
     pub(super) raised: u64,
-    pub(super) registered: u64,
+    pub(super) ordered: u64,
     pub(super) unregistered: u64,
     /// Taken down in order.
     pub(super) is_dropped: bool,
 }
 
-/// A backend whose Register does what the client's name says and whose Unregister blocks.
+/// A backend whose ArchestrAUserToId does what the user's GUID says and whose Unregister blocks.
 struct Unruly {
     events: EventSink,
     release: Receiver<()>,
@@ -59,16 +59,7 @@ impl MxAccess for Unruly {
         Identity { backend_name: "unruly".to_owned(), ..Identity::default() }
     }
 
-    fn register(&mut self, client_name: &str) -> Result<i32, CallError> {
-        match client_name.split_once(' ') {
-            Some(("panic", _)) => panic!("as the test asked"),
-            Some(("storm", count)) => self.storm(count.parse().unwrap(), 0),
-            Some(("large", bytes)) => self.storm(1, bytes.parse().unwrap()),
-            Some(("flow", seed)) => self.flow = Some(seed.parse().unwrap()),
-            Some(("quiet", _)) => self.flow = None,
-            Some(_) | None => {}
-        }
-        self.progress.send_modify(|progress| progress.registered += 1);
+    fn register(&mut self, _client_name: &str) -> Result<i32, CallError> {
         Ok(1)
     }
 
@@ -157,8 +148,17 @@ impl MxAccess for Unruly {
         Ok(0)
     }
 
-    fn archestra_user_to_id(&mut self, _server: i32, _user_guid: &str) -> Result<i32, CallError> {
-        Ok(0)
+    fn archestra_user_to_id(&mut self, _server: i32, order: &str) -> Result<i32, CallError> {
+        match order.split_once(' ') {
+            Some(("panic", _)) => panic!("as the test asked"),
+            Some(("storm", count)) => self.storm(count.parse().unwrap(), 0),
+            Some(("large", bytes)) => self.storm(1, bytes.parse().unwrap()),
+            Some(("flow", seed)) => self.flow = Some(seed.parse().unwrap()),
+            Some(("quiet", _)) => self.flow = None,
+            Some(_) | None => {}
+        }
+        self.progress.send_modify(|progress| progress.ordered += 1);
+        Ok(1)
     }
 
     fn pump(&mut self, inbox: &Inbox, limit: Instant) {
