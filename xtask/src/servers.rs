@@ -11,24 +11,59 @@ use crate::process;
 
 /// Where Debian has the programs of its versions of PostgreSQL.
 const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
+/// Where slapd is, which is in nobody's PATH but root's.
+const SLAPD: [&str; 2] = ["/usr/sbin/slapd", "/usr/libexec/slapd"];
+
+/// A server for tests.
+struct Server {
+    /// What is tested with it.
+    tests: &'static str,
+    /// Debian's packages.
+    packages: &'static [&'static str],
+    /// Answer to a question of a package, for `debconf-set-selections`.
+    answer: Option<&'static str>,
+    is_installed: fn() -> bool,
+}
+
+const SERVERS: [Server; 2] = [
+    Server {
+        tests: "the key store's tests on PostgreSQL",
+        packages: &["postgresql"],
+        answer: None,
+        is_installed: has_postgresql,
+    },
+    Server {
+        tests: "the tests of signing in by LDAP",
+        packages: &["slapd", "ldap-utils"],
+        // Otherwise the package makes a directory of its own and serves it on every address.
+        answer: Some("slapd slapd/no_configuration boolean true"),
+        is_installed: has_slapd,
+    },
+];
 
 /// What is missing, for people; empty when everything is there. As root on Debian it is installed.
 pub(crate) fn ensure() -> Vec<String> {
-    if has_postgresql() {
-        return Vec::new();
-    }
-    if getuid().is_root() && process::is_installed("apt-get") {
-        println!("installing postgresql, which the tests of the key store start a server of");
-        let installed = apt_get(&["update", "-qq"])
-            .and_then(|()| apt_get(&["install", "-y", "-qq", "--no-install-recommends", "postgresql"]));
-        if let Err(error) = installed {
-            eprintln!("warning: {error:#}");
+    let missing = || SERVERS.iter().filter(|server| !(server.is_installed)());
+    if missing().next().is_some() && getuid().is_root() && process::is_installed("apt-get") {
+        for server in missing() {
+            println!("installing {} for {}", server.packages.join(" and "), server.tests);
+            if let Err(error) = install(server) {
+                eprintln!("warning: {error:#}");
+            }
         }
     }
-    if has_postgresql() {
-        return Vec::new();
+    missing()
+        .map(|server| format!("{} (Debian: apt install {})", server.tests, server.packages.join(" ")))
+        .collect()
+}
+
+fn install(server: &Server) -> anyhow::Result<()> {
+    if let Some(answer) = server.answer {
+        let script = r#"printf '%s\n' "$1" | debconf-set-selections"#;
+        process::run(Command::new("/bin/sh").args(["-c", script, "sh", answer]))?;
     }
-    vec!["the key store's tests on PostgreSQL (Debian: apt install postgresql)".to_owned()]
+    apt_get(&["update", "-qq"])?;
+    apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], server.packages].concat())
 }
 
 fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
@@ -43,4 +78,8 @@ fn has_postgresql() -> bool {
 
 fn initdb(version: &Path) -> PathBuf {
     version.join("bin/initdb")
+}
+
+fn has_slapd() -> bool {
+    process::is_installed("ldapadd") && SLAPD.iter().any(|program| Path::new(program).exists())
 }

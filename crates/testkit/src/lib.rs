@@ -3,3 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod postgres;
+mod running;
+pub mod slapd;

@@ -1,10 +1,9 @@
 //! A PostgreSQL server of its own for tests, with an empty cluster in a temporary folder.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -13,16 +12,14 @@ use tempfile::TempDir;
 
 use account::Account;
 
+use crate::running::{ATTEMPTS, Running, Told, free_port, text, watched};
+
 mod account;
 
 /// The server's superuser; its password is random.
 const USER: &str = "mxgateway";
-/// What the server logs once it takes connections.
-const READY: &str = "ready to accept connections";
-/// Another program may take the free port before the server does.
-const ATTEMPTS: u32 = 5;
-/// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end.
-const WATCHDOG: &str = r#""$@" & server=$!; read -r line; kill -INT "$server" 2>/dev/null; wait "$server""#;
+/// What the server logs.
+const TOLD: Told = Told { ready: "ready to accept connections", failed: "FATAL" };
 
 /// A running server, on a port of 127.0.0.1. Dropping it stops it and removes its files.
 #[derive(Debug)]
@@ -34,13 +31,6 @@ pub struct PostgresServer {
     port: u16,
     running: Mutex<Option<Running>>,
     databases: AtomicU32,
-}
-
-#[derive(Debug)]
-struct Running {
-    watchdog: Child,
-    /// The server runs until this is closed.
-    input: Option<ChildStdin>,
 }
 
 static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
@@ -160,8 +150,7 @@ impl PostgresServer {
     fn start_on_a_free_port(mut self) -> Result<Self, String> {
         let mut failure = String::new();
         for _ in 0..ATTEMPTS {
-            let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-            self.port = free.map_err(text("free port"))?.port();
+            self.port = free_port()?;
             match self.run() {
                 Ok(running) => {
                     self.running = Mutex::new(Some(running));
@@ -176,25 +165,14 @@ impl PostgresServer {
     fn run(&self) -> Result<Running, String> {
         // A test's server has nothing to lose.
         let quick = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
-        let mut child = self
-            .command(Path::new("/bin/sh"))
-            .args(["-c", WATCHDOG, "watchdog"])
-            .arg(self.binaries.join("postgres"))
+        let mut shell = self.command(Path::new("/bin/sh"));
+        watched(&mut shell, &self.binaries.join("postgres"))
             .arg("-D")
             .arg(self.data())
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["-c", "unix_socket_directories="])
-            .args(quick.into_iter().flat_map(|setting| ["-c", setting]))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(text("postgres"))?;
-        let input = child.stdin.take();
-        let log = child.stderr.take().map(BufReader::new);
-        let running = Running { watchdog: child, input };
-        wait_until_ready(log)?;
-        Ok(running)
+            .args(quick.into_iter().flat_map(|setting| ["-c", setting]));
+        Running::start(&mut shell, TOLD).map_err(|log| format!("postgres: {log}"))
     }
 
     fn data(&self) -> PathBuf {
@@ -210,37 +188,6 @@ impl PostgresServer {
         }
         command
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        // It ends by itself now; there is nothing to do about it if it does not.
-        let _ = self.watchdog.wait();
-    }
-}
-
-/// Reads the server's log until it takes connections; the rest is read and forgotten, so that the server never
-/// waits for a reader.
-fn wait_until_ready(log: Option<BufReader<ChildStderr>>) -> Result<(), String> {
-    let mut log = log.ok_or("the server's log cannot be read")?;
-    let mut told = String::new();
-    loop {
-        let length = told.len();
-        if log.read_line(&mut told).map_err(text("the server's log"))? == 0 {
-            return Err(format!("postgres: {told}"));
-        }
-        let line = told.get(length..).unwrap_or_default();
-        // A server that cannot listen ends, and the watchdog waits for its input all the same.
-        if line.contains("FATAL") {
-            return Err(format!("postgres: {told}"));
-        }
-        if line.contains(READY) {
-            break;
-        }
-    }
-    std::thread::spawn(move || io::copy(&mut log.by_ref(), &mut io::sink()));
-    Ok(())
 }
 
 /// The folder of `initdb` and `postgres`: one of PATH, or the newest of Debian's.
@@ -262,10 +209,6 @@ fn find_binaries() -> Option<PathBuf> {
 
 fn has_binaries(folder: &Path) -> bool {
     ["initdb", "postgres", "createdb"].iter().all(|name| folder.join(name).is_file())
-}
-
-fn text(what: &str) -> impl Fn(io::Error) -> String {
-    move |error| format!("{what}: {error}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,93 @@
+//! A server's process, which ends with the tests.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+
+/// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end.
+const WATCHDOG: &str = r#""$@" & server=$!; read -r line; kill -INT "$server" 2>/dev/null; wait "$server""#;
+/// Another program may take the free port before the server does.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    watchdog: Child,
+    /// The server runs until this is closed.
+    input: Option<ChildStdin>,
+}
+
+/// What a server logs about its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// Once it takes connections.
+    pub(crate) ready: &'static str,
+    /// When it will not.
+    pub(crate) failed: &'static str,
+}
+
+/// Makes `shell`, a command that is `/bin/sh`, run `program`, whose arguments follow.
+pub(crate) fn watched<'a>(shell: &'a mut Command, program: &Path) -> &'a mut Command {
+    shell.args(["-c", WATCHDOG, "watchdog"]).arg(program)
+}
+
+impl Running {
+    /// Runs a command that [`watched`] made, and comes back when the server takes connections. The error has what it
+    /// logged.
+    pub(crate) fn start(shell: &mut Command, told: Told) -> Result<Self, String> {
+        let mut child = shell
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(text("/bin/sh"))?;
+        let input = child.stdin.take();
+        let log = child.stderr.take().map(BufReader::new);
+        let running = Self { watchdog: child, input };
+        wait_until_ready(log, told)?;
+        Ok(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It ends by itself now; there is nothing to do about it if it does not.
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// Reads the server's log until it takes connections; the rest is read and forgotten, so that the server never
+/// waits for a reader.
+fn wait_until_ready(log: Option<BufReader<ChildStderr>>, told: Told) -> Result<(), String> {
+    let mut log = log.ok_or("the server's log cannot be read")?;
+    let mut lines = String::new();
+    loop {
+        let length = lines.len();
+        if log.read_line(&mut lines).map_err(text("the server's log"))? == 0 {
+            return Err(lines);
+        }
+        let line = lines.get(length..).unwrap_or_default();
+        // A server that cannot listen ends, and the watchdog waits for its input all the same.
+        if line.contains(told.failed) {
+            return Err(lines);
+        }
+        if line.contains(told.ready) {
+            break;
+        }
+    }
+    std::thread::spawn(move || io::copy(&mut log.by_ref(), &mut io::sink()));
+    Ok(())
+}
+
+/// A port of 127.0.0.1 that nobody uses now.
+pub(crate) fn free_port() -> Result<u16, String> {
+    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    Ok(free.map_err(text("free port"))?.port())
+}
+
+/// Says what failed.
+pub(crate) fn text(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
