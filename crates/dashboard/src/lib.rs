@@ -6,13 +6,16 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+mod assets;
 pub mod backend;
 pub mod door;
+mod headers;
 pub mod model;
+mod pages;
 pub mod peer;
 mod router;
 pub mod settings;
 mod state;
 
-pub use router::router;
+pub use router::{Route, router, routes};
 pub use state::Dashboard;
