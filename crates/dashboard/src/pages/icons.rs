@@ -15,7 +15,6 @@ pub(super) enum Icon {
     Theme,
     Lock,
     Leave,
-    Back,
 }
 
 impl Icon {
@@ -37,7 +36,6 @@ impl Icon {
             Self::Theme => "M12 3a9 9 0 1 0 0 18ZM12 3a9 9 0 0 1 0 18",
             Self::Lock => "M6 11h12v9H6zM8.5 11V7.5a3.5 3.5 0 0 1 7 0V11M12 14.5v2",
             Self::Leave => "M10 4H5v16h5M15 8l4 4-4 4M19 12H9.5",
-            Self::Back => "M14.5 5.5 8 12l6.5 6.5",
         }
     }
 }
