@@ -63,8 +63,8 @@ fn answer_trouble(path: &str, entered: &Entered, trouble: &Trouble) -> Response 
     if is_for_programs(path) { refused_for(trouble) } else { trouble.page(entered) }
 }
 
-fn may(entered: &Entered, action: Action) -> Result<(), Response> {
-    if entered.visitor.may(action) { Ok(()) } else { Err(refused_for(&Trouble::NotAllowed)) }
+fn may(entered: &Entered, action: Action) -> Result<(), Trouble> {
+    if entered.visitor.may(action) { Ok(()) } else { Err(Trouble::NotAllowed) }
 }
 
 /// Everything at once: what `/hubs/snapshot` sends each second.
@@ -135,8 +135,8 @@ pub(crate) async fn workers(State(dashboard): State<Dashboard>, entered: Entered
     (status = 403, description = "Your role does not allow this", body = Refused),
 ))]
 pub(crate) async fn keys(State(dashboard): State<Dashboard>, entered: Entered) -> Response {
-    if let Err(response) = may(&entered, Action::ReadKeys) {
-        return response;
+    if let Err(trouble) = may(&entered, Action::ReadKeys) {
+        return refused_for(&trouble);
     }
     match dashboard.backend.keys().await {
         Ok(keys) => json(&keys),
@@ -161,8 +161,8 @@ pub(crate) async fn audit(
     entered: Entered,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
-    if let Err(response) = may(&entered, Action::ReadAudit) {
-        return response;
+    if let Err(trouble) = may(&entered, Action::ReadAudit) {
+        return refused_for(&trouble);
     }
     let asked = asked.map_err(|rejection| Trouble::Invalid(rejection.body_text()));
     let filter = match asked.and_then(|asked| asked.filter()) {
@@ -182,8 +182,8 @@ pub(crate) async fn audit(
     (status = 403, description = "Your role does not allow this", body = Refused),
 ))]
 pub(crate) async fn settings(State(dashboard): State<Dashboard>, entered: Entered) -> Response {
-    if let Err(response) = may(&entered, Action::ReadSettings) {
-        return response;
+    if let Err(trouble) = may(&entered, Action::ReadSettings) {
+        return refused_for(&trouble);
     }
     json(&dashboard.backend.settings())
 }

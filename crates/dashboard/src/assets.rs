@@ -31,6 +31,17 @@ const ASSETS: &[Asset] = &[
     asset!("charts.css", CSS),
     asset!("controls.css", CSS),
     asset!("theme.js", SCRIPT),
+    asset!("main.js", SCRIPT),
+    asset!("bind.js", SCRIPT),
+    asset!("chart.js", SCRIPT),
+    asset!("charts.js", SCRIPT),
+    asset!("controls.js", SCRIPT),
+    asset!("figures.js", SCRIPT),
+    asset!("format.js", SCRIPT),
+    asset!("history.js", SCRIPT),
+    asset!("hub.js", SCRIPT),
+    asset!("live.js", SCRIPT),
+    asset!("stream.js", SCRIPT),
     asset!("icon.svg", "image/svg+xml"),
 ];
 

@@ -19,8 +19,9 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::refused;
+use crate::api::{refused, refused_for};
 use crate::door::Entered;
+use crate::pages::trouble::Trouble;
 use crate::state::Dashboard;
 
 pub(crate) use events::events;
@@ -135,7 +136,7 @@ fn open<S: Source + 'static>(
     entered: Entered,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    source: impl FnOnce() -> Result<S, Response>,
+    source: impl FnOnce() -> Result<S, Trouble>,
 ) -> Response {
     if !is_same_origin(headers) {
         return refused(StatusCode::FORBIDDEN, "wrong_origin", "hubs are for the dashboard's own pages");
@@ -156,7 +157,7 @@ fn open<S: Source + 'static>(
     };
     let source = match source() {
         Ok(source) => source,
-        Err(response) => return response,
+        Err(trouble) => return refused_for(&trouble),
     };
     let running = hubs.0.running.clone();
     let stop = hubs.0.stop.clone();

@@ -113,7 +113,7 @@ pub(crate) async fn events(
     }
     let feed = || match dashboard.backend.feed(&asked.session, from) {
         Ok(feed) => Ok(Events(feed)),
-        Err(error) => Err(refused_for(&error.into())),
+        Err(error) => Err(Trouble::from(error)),
     };
     open(&dashboard, entered, &headers, upgrade, feed)
 }
