@@ -25,6 +25,12 @@ export const ticks = (top, wanted) => {
   return Array.from({ length: Math.ceil(top / step) + 1 }, (_, index) => index * step);
 };
 
+// The same in steps that are round in bytes' units.
+export const byteTicks = (top, wanted) => {
+  const unit = 1024 ** Math.max(0, Math.floor(Math.log(Math.max(1, top)) / Math.log(1024)));
+  return ticks(top / unit, wanted).map((step) => step * unit);
+};
+
 const runs = (points) => {
   const found = [];
   let run = [];
@@ -66,9 +72,9 @@ export class Chart {
   }
 
   // `lines`: `{ name, slot, points }` with points `[milliseconds, number or null]`; `write` writes a number; `top` is the
-  // least top of the scale.
-  show({ lines, now, span, write, top = 0 }) {
-    this.#drawn = { lines, now, span, write, top };
+  // least top of the scale, `steps` makes it.
+  show({ lines, now, span, write, top = 0, steps = ticks }) {
+    this.#drawn = { lines, now, span, write, top, steps };
     this.#draw();
   }
 
@@ -81,14 +87,14 @@ export class Chart {
     if (!this.#drawn) {
       return;
     }
-    const { lines, now, span, write, top } = this.#drawn;
+    const { lines, now, span, write, top, steps } = this.#drawn;
     const width = this.#svg.clientWidth;
     const height = this.#svg.clientHeight;
     if (width < 1) {
       return;
     }
     const highest = lines.flatMap((line) => line.points).reduce((most, [, value]) => Math.max(most, value ?? 0), top);
-    const scale = ticks(highest, height > 140 ? 4 : 3);
+    const scale = steps(highest, height > 140 ? 4 : 3);
     const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
     const x = (at) => MARGIN.left + (1 - (now - at) / span) * inner.width;
     const y = (value) => MARGIN.top + (1 - value / scale.at(-1)) * inner.height;
@@ -98,7 +104,7 @@ export class Chart {
       element("text", { x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, write(value)),
     ]);
     const minutes = Math.round(span / 60_000);
-    for (let back = minutes; back >= 0; back -= width < 320 ? 2.5 : 1) {
+    for (let back = minutes; back >= 0; back -= width < 420 ? 2.5 : 1) {
       const label = back === 0 ? "now" : `−${back} min`;
       const anchor = back === 0 ? "end" : back === minutes ? "start" : "middle";
       parts.push(element("text", { x: x(now - back * 60_000), y: height - 4, "text-anchor": anchor }, label));

@@ -1,6 +1,6 @@
 // What each chart of a page shows.
 
-import { Chart, spark } from "./chart.js";
+import { byteTicks, Chart, spark } from "./chart.js";
 import { bytes, integer, milliseconds, percent, rate } from "./format.js";
 
 const SLOTS = 6;
@@ -54,7 +54,7 @@ const lags = (history, view) =>
 const KINDS = {
   rates: { lines: (history, view) => bySession(history, view, "rate"), write: rate },
   cpus: { lines: (history, view) => bySession(history, view, "cpu"), write: percent, top: 10 },
-  memories: { lines: (history, view) => bySession(history, view, "memory"), write: bytes },
+  memories: { lines: (history, view) => bySession(history, view, "memory"), write: bytes, steps: byteTicks },
   rate: { lines: (history, view) => ofSession(history, view, { rate: "events/s" }), write: rate },
   lag: { lines: lags, write: integer, top: 10 },
   latency: {
@@ -67,7 +67,7 @@ const KINDS = {
     top: 100,
   },
   cpu: { lines: (history, view) => ofSession(history, view, { cpu: "processor" }), write: percent, top: 10 },
-  memory: { lines: (history, view) => ofSession(history, view, { memory: "memory" }), write: bytes },
+  memory: { lines: (history, view) => ofSession(history, view, { memory: "memory" }), write: bytes, steps: byteTicks },
 };
 
 export class Charts {
@@ -84,7 +84,7 @@ export class Charts {
   show(history, view) {
     const { now, span } = history;
     for (const [kind, chart] of this.#charts) {
-      chart.show({ lines: kind.lines(history, view), now, span, write: kind.write, top: kind.top });
+      chart.show({ ...kind, lines: kind.lines(history, view), now, span });
     }
     for (const svg of this.#sparks) {
       spark(svg, history.series((point) => point[svg.dataset.spark]), now, span);

@@ -87,8 +87,8 @@ const times = () => {
 
 const choices = () => {
   for (const form of document.querySelectorAll("form[data-most]")) {
-    const boxes = [...form.querySelectorAll("input[type=checkbox]")];
     const apply = () => {
+      const boxes = [...form.querySelectorAll("input[type=checkbox]")];
       const isFull = boxes.filter((box) => box.checked).length >= Number(form.dataset.most);
       for (const box of boxes) {
         box.disabled = isFull && !box.checked;

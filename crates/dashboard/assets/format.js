@@ -48,8 +48,9 @@ export const duration = (number) => {
 // Of the reader's own zone.
 export const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
 
-export const preciseClock = (at) =>
-  new Date(at).toLocaleTimeString("en-GB", { fractionalSecondDigits: 3 });
+const PRECISE = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
+
+export const preciseClock = (at) => new Date(at).toLocaleTimeString("en-GB", PRECISE);
 
 export const moment = (at) => new Date(at).toLocaleString("sv-SE");
 

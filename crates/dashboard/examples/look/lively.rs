@@ -78,7 +78,10 @@ fn snapshot(seconds: f64, number: u64, started_at: Timestamp) -> Snapshot {
 }
 
 fn id(index: u32) -> String {
-    format!("session-{:032x}", (u128::from(index) + 1) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834 >> 3)
+    format!(
+        "session-{:032x}",
+        (u128::from(index) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834)
+    )
 }
 
 /// Goes up and down, each in its own time; around one.
@@ -121,7 +124,7 @@ fn session(index: u32, (name, tag, base): (&str, &str, f64), seconds: f64) -> Se
         reason: String::new(),
         client_name: name.to_owned(),
         tag: tag.to_owned(),
-        owner: Some(format!("k{:07x}", 0x51f_0a3b * (index + 1) & 0xfff_ffff)),
+        owner: Some(format!("k{:07x}", 0x51f_0a3b_u32.wrapping_mul(index + 1) & 0xfff_ffff)),
         opened_at,
         last_activity: Timestamp::now(),
         worker: Some(WorkerView {

@@ -6,12 +6,13 @@ mod form;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::format;
 use super::layout::{Page, Place};
-use super::parts::{chip, empty, is_empty, notice, time};
+use super::parts::{chip, day, empty, is_empty, notice};
 use super::trouble::Trouble;
 use crate::access::Action;
 use crate::door::Entered;
@@ -58,6 +59,7 @@ pub(crate) async fn show(
 }
 
 fn list(keys: &[KeyView], may_change: bool) -> Markup {
+    let now = Timestamp::now();
     html! {
         div.card-head {
             h2 #keys { "Keys" }
@@ -79,14 +81,14 @@ fn list(keys: &[KeyView], may_change: bool) -> Markup {
                     th scope="col" { "Last used" }
                     @if may_change { th scope="col" { span.unseen { "Change" } } }
                 } }
-                tbody data-rows-of="keys" { @for key in keys { (row(key, may_change)) } }
+                tbody data-rows-of="keys" { @for key in keys { (row(key, now, may_change)) } }
             }
         }
         (empty("No keys", &html! { "Clients need one. Make it here, or with " code { "mxgateway apikey create" } "." }))
     }
 }
 
-fn row(key: &KeyView, may_change: bool) -> Markup {
+fn row(key: &KeyView, now: Timestamp, may_change: bool) -> Markup {
     html! {
         tr {
             td { span.name { (key.name) } span.under.mono { (key.id) } }
@@ -96,9 +98,9 @@ fn row(key: &KeyView, may_change: bool) -> Markup {
                 @if key.constraints.is_empty() { span.quiet { "everywhere" } }
                 @for line in &key.constraints { code.under { (line) } }
             }
-            td { (time(key.created)) }
-            td { @if let Some(expires) = key.expires { (time(expires)) } @else { span.quiet { "never" } } }
-            td { @if let Some(used) = key.last_used { (time(used)) } @else { span.quiet { (format::NOTHING) } } }
+            td { (day(key.created)) }
+            td { @if let Some(expires) = key.expires { (day(expires)) } @else { span.quiet { "never" } } }
+            td { @if let Some(used) = key.last_used { span title={ (format::time(used)) " UTC" } { (format::between(used, now)) " ago" } } @else { span.quiet { (format::NOTHING) } } }
             @if may_change {
                 td {
                     @if key.state != "revoked" {

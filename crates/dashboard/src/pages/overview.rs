@@ -51,8 +51,8 @@ fn totals(snapshot: &Snapshot) -> Markup {
                 dt { "Subscribers" }
                 dd { (bound("totals.subscribers", "integer", &format::count(totals.subscribers))) }
                 dd.under {
-                    "furthest behind: "
-                    (bound("worst_lag", "integer", &format::integer(figures::worst_lag(snapshot)))) " events"
+                    "furthest behind by "
+                    (bound("worst_lag", "integer", &format::integer(figures::worst_lag(snapshot))))
                 }
                 (spark("lag"))
             }
@@ -68,7 +68,7 @@ fn totals(snapshot: &Snapshot) -> Markup {
             div.figure {
                 dt { "Memory of event rings" }
                 dd { (bound("totals.held_bytes", "bytes", &format::bytes(totals.held_bytes))) }
-                dd.under { "for replay and for those who lag" }
+                dd.under { "kept for replay" }
                 (spark("held"))
             }
         }
@@ -111,9 +111,8 @@ fn busiest(snapshot: &Snapshot) -> Markup {
                     th scope="col" { "Session" }
                     th scope="col" { "State" }
                     th.number scope="col" { "Events/s" }
-                    th.number scope="col" { "Clients" }
-                    th.number scope="col" { "Furthest behind" }
-                    th scope="col" { "Replay window" }
+                    th.number scope="col" { "Behind" }
+                    th scope="col" { "Replay" }
                 } }
                 tbody data-each="busiest" {
                     template { (busy_row(&sample::session())) }
@@ -133,7 +132,6 @@ fn busy_row(session: &SessionView) -> Markup {
             td { (super::sessions::name_cell(session)) }
             td { (bound_chip("state", &session.state)) }
             td.number { (bound("events_per_second", "rate", &format::rate(session.events_per_second))) }
-            td.number { (bound("clients", "integer", &format::count(session.clients().count()))) }
             td.number { (bound("worst_lag", "integer", &format::integer(session.worst_lag()))) }
             td { (meter("ring_percent", session.ring_percent(), "", "How full the replay window is")) }
         }
@@ -149,9 +147,8 @@ fn slowest(snapshot: &Snapshot) -> Markup {
                 thead { tr {
                     th scope="col" { "Session" }
                     th.number scope="col" { "Client" }
-                    th.number scope="col" { "Events behind" }
+                    th.number scope="col" { "Behind" }
                     th.number scope="col" { "Position" }
-                    th.number scope="col" { "Here for" }
                 } }
                 tbody data-each="slowest" {
                     template { (slow_row(Lagging { session: &sample::session(), subscriber: &sample::subscriber() })) }
@@ -177,7 +174,6 @@ fn slow_row(lagging: Lagging<'_>) -> Markup {
             td.number { "#" (bound("id", "text", &subscriber.id.to_string())) }
             td.number { (bound("lag", "integer", &format::integer(subscriber.lag))) }
             td.number { (bound("position", "integer", &format::integer(subscriber.position))) }
-            td.number { (bound("attached_seconds", "duration", &format::duration(subscriber.attached_seconds))) }
         }
     }
 }

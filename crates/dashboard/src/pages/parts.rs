@@ -39,6 +39,12 @@ pub(super) fn time(at: Timestamp) -> Markup {
     html! { time datetime=(at) title={ (format::time(at)) " UTC" } { (format::time(at)) " UTC" } }
 }
 
+/// A day; its time is in the title.
+pub(super) fn day(at: Timestamp) -> Markup {
+    let time = format::time(at);
+    html! { span title={ (time) " UTC" } { (time.get(..10).unwrap_or(&time)) } }
+}
+
 /// What stands where a table has no rows, with what to do about it.
 pub(super) fn empty(title: &str, advice: &Markup) -> Markup {
     html! { div.empty { strong { (title) } p { (advice) } } }

@@ -114,9 +114,7 @@ fn ring(session: &SessionView) -> Markup {
             h2 #ring { "Events that can be replayed" }
             span.quiet {
                 (bound("session.ring.retained_events", "integer", &format::integer(ring.retained_events))) " of "
-                (format::integer(ring.capacity_events)) " events, "
-                (bound("session.ring.held_bytes", "bytes", &format::bytes(ring.held_bytes))) " of "
-                (format::bytes(ring.capacity_bytes))
+                (format::integer(ring.capacity_events))
             }
         }
         (meter("session.ring_percent", session.ring_percent(), "wide", "How full the replay window is"))
@@ -124,7 +122,12 @@ fn ring(session: &SessionView) -> Markup {
             span { "oldest " b { (bound("session.ring.oldest_sequence", "integer", &format::integer(ring.oldest_sequence))) } }
             span { "newest " b { (bound("session.ring.newest_sequence", "integer", &format::integer(ring.newest_sequence))) } }
         }
-        (meter("session.memory_percent", session.memory_percent(), "", "How much of the memory for events is taken"))
+        (meter("session.memory_percent", session.memory_percent(), "thin", "How much of the memory for events is taken"))
+        div.ring-ends {
+            span { "memory for events" }
+            span { b { (bound("session.ring.held_bytes", "bytes", &format::bytes(ring.held_bytes))) } " of "
+                (format::bytes(ring.capacity_bytes)) }
+        }
     }
 }
 

@@ -73,7 +73,7 @@ fn current(snapshot: &Snapshot) -> Markup {
                     th.number scope="col" { "Events/s" }
                     th.number scope="col" { "Items" }
                     th.number scope="col" { "Clients" }
-                    th.number scope="col" { "Furthest behind" }
+                    th.number scope="col" { "Behind" }
                     th.number scope="col" { "Replay window" }
                     th.number scope="col" { "p99" }
                     th.number scope="col" { "Open for" }

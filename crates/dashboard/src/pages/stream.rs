@@ -4,9 +4,9 @@ use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
 use super::layout::{Page, Place};
-use super::parts::{chip, empty};
+use super::parts::{bound, bound_chip, empty};
 use super::sessions::name_cell;
-use super::{format, parts};
+use super::{format, sample};
 use crate::door::Entered;
 use crate::model::SessionView;
 use crate::state::Dashboard;
@@ -54,25 +54,31 @@ fn choice(sessions: &[SessionView], chosen: &[SessionView]) -> Markup {
                             th scope="col" { "Tag" }
                             th.number scope="col" { "Events/s" }
                         } }
-                        tbody {
+                        tbody data-each="sessions" {
+                            template { (choice_row(&sample::session(), false)) }
                             @for session in sessions {
-                                tr {
-                                    td {
-                                        input type="checkbox" name="session" value=(session.id)
-                                            aria-label={ "Show " (session.display_name()) }
-                                            checked[chosen.iter().any(|it| it.id == session.id)];
-                                    }
-                                    td { (name_cell(session)) }
-                                    td { (chip(&session.state)) }
-                                    td { span.tag { (session.tag) } }
-                                    td.number { (format::rate(session.events_per_second)) }
-                                }
+                                (choice_row(session, chosen.iter().any(|it| it.id == session.id)))
                             }
                         }
                     }
                 }
                 div.buttons.top { button.button.primary type="submit" { "Show their events" } }
             }
+        }
+    }
+}
+
+fn choice_row(session: &SessionView, is_chosen: bool) -> Markup {
+    html! {
+        tr data-key=(session.id) {
+            td {
+                input type="checkbox" name="session" value=(session.id) checked[is_chosen]
+                    aria-label={ "Show " (session.display_name()) } data-attr="value:id aria-label:name";
+            }
+            td { (name_cell(session)) }
+            td { (bound_chip("state", &session.state)) }
+            td { span.tag data-bind="tag" data-as="plain" { (session.tag) } }
+            td.number { (bound("events_per_second", "rate", &format::rate(session.events_per_second))) }
         }
     }
 }
@@ -96,7 +102,7 @@ pub(super) fn card(sessions: &[SessionView], show_values: bool) -> Markup {
                     li data-stream-of=(session.id) data-name=(session.display_name()) {
                         @if of_several { b { (session.display_name()) } " " }
                         span.quiet { "position " }
-                        span.mono data-position="" { (parts_position(session)) }
+                        span.mono data-position="" { (position(session)) }
                     }
                 }
             }
@@ -124,9 +130,9 @@ pub(super) fn card(sessions: &[SessionView], show_values: bool) -> Markup {
     }
 }
 
-fn parts_position(session: &SessionView) -> Markup {
+fn position(session: &SessionView) -> Markup {
     match &session.worker {
         Some(worker) => html! { (worker.epoch) " / " (format::integer(session.ring.newest_sequence)) },
-        None => html! { (parts::bound("", "plain", format::NOTHING)) },
+        None => html! { (format::NOTHING) },
     }
 }

@@ -32,9 +32,8 @@ pub(crate) async fn show(State(dashboard): State<Dashboard>, entered: Entered) -
                         th.number scope="col" { "Processor" }
                         th.number scope="col" { "Memory" }
                         th.number scope="col" { "Events/s" }
-                        th.number scope="col" { "Commands waiting" }
+                        th.number scope="col" { "Waiting" }
                         th scope="col" { "Epoch" }
-                        th.number scope="col" { "Protocol" }
                     } }
                     tbody data-each="workers" {
                         template { (row(&sample::session(), &sample::worker())) }
@@ -63,7 +62,6 @@ fn row(session: &SessionView, worker: &WorkerView) -> Markup {
             td.number { (bound("events_per_second", "rate", &format::rate(session.events_per_second))) }
             td.number { (bound("pending_commands", "integer", &format::count(session.pending_commands))) }
             td.mono { (bound("worker.epoch", "text", &worker.epoch)) }
-            td.number { (bound("worker.protocol_version", "text", &worker.protocol_version.to_string())) }
         }
     }
 }
