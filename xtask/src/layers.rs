@@ -54,6 +54,20 @@ const RULES: &[Rule] = &[
         why: "whoever has something to decide asks it, and not the other way round",
     },
     Rule {
+        packages: &["mxgateway-dashboard"],
+        forbidden: &[
+            "tonic*",
+            "prost*",
+            "sqlx*",
+            "mxgateway-auth",
+            "mxgateway-session*",
+            "mxgateway-server",
+            "mxgateway-supervisor",
+        ],
+        direct: false,
+        why: "it shows and does what a trait offers, and does not know how the gateway is made",
+    },
+    Rule {
         packages: &["mxgateway-session"],
         forbidden: &["tonic*", "prost*", "axum*", "sqlx*", "windows", "windows-service", "mxgateway-win"],
         direct: false,
