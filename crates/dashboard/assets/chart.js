@@ -104,7 +104,8 @@ export class Chart {
       element("text", { x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, write(value)),
     ]);
     const minutes = Math.round(span / 60_000);
-    for (let back = minutes; back >= 0; back -= width < 420 ? 2.5 : 1) {
+    const step = width < 420 || minutes === 1 ? minutes / 2 : 1;
+    for (let back = minutes; back >= 0; back -= step) {
       const label = back === 0 ? "now" : `−${back} min`;
       const anchor = back === 0 ? "end" : back === minutes ? "start" : "middle";
       parts.push(element("text", { x: x(now - back * 60_000), y: height - 4, "text-anchor": anchor }, label));

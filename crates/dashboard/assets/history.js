@@ -1,7 +1,8 @@
 // The figures of the last five minutes, kept in the page and, from page to page of a tab, in its session storage.
 
 const KEY = "mxgateway-history";
-const SPAN_MS = 300_000;
+const MINUTE_MS = 60_000;
+const SPAN_MS = 5 * MINUTE_MS;
 const MAX_KEPT_CHARACTERS = 2_000_000;
 
 const ofSession = (session) => ({
@@ -55,8 +56,10 @@ export class History {
     return this.points.at(-1)?.at ?? Date.now();
   }
 
+  // What charts show: whole minutes, as many as there is something of.
   get span() {
-    return SPAN_MS;
+    const age = this.now - (this.points[0]?.at ?? this.now);
+    return Math.min(SPAN_MS, Math.max(1, Math.ceil(age / MINUTE_MS)) * MINUTE_MS);
   }
 
   // `pick` takes a number, or nothing, from a point.

@@ -21,7 +21,7 @@ pub(crate) async fn show(State(dashboard): State<Dashboard>, entered: Entered) -
     Page { title: "Overview", place: Place::Overview, entered: &entered }.with(&html! {
         (totals(snapshot))
         div.columns {
-            div.span-8 { (chart("rates", "Events per second", "by session, last 5 minutes", "tall")) }
+            div.span-8 { (chart("rates", "Events per second", "by session", "tall")) }
             section.card.span-4 aria-labelledby="gateway" { (gateway(snapshot)) }
             section.card.span-7 aria-labelledby="busiest" { (busiest(snapshot)) }
             section.card.span-5 aria-labelledby="slowest" { (slowest(snapshot)) }

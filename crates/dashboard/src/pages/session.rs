@@ -42,7 +42,7 @@ fn current(session: &SessionView, snapshot: &Snapshot, entered: &Entered, show_v
             (head(session, snapshot, entered))
             section.card aria-labelledby="ring" { (ring(session)) }
             div.columns {
-                div.span-4 { (chart("rate", "Events per second", "last 5 minutes", "small")) }
+                div.span-4 { (chart("rate", "Events per second", "", "small")) }
                 div.span-4 { (chart("lag", "Events behind", "by client", "small")) }
                 div.span-4 { (chart("latency", "Command latency", "ms", "small")) }
                 div.span-4 { (chart("ring", "Replay window", "% full", "small")) }
