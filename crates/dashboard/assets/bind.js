@@ -31,10 +31,12 @@ const fillRow = (row, from, at) => {
   }
 };
 
+const rowsOf = (body) => [...body.children].filter((child) => child.localName !== "template");
+
 // Rows stay what they are: each is found again by its key. They change places only while nobody points at them.
 const fillRows = (body, items, at) => {
   const known = new Map();
-  for (const row of body.rows) {
+  for (const row of rowsOf(body)) {
     known.set(row.dataset.key, row);
   }
   const rows = items.map((item) => {
@@ -49,7 +51,7 @@ const fillRows = (body, items, at) => {
     row.remove();
   }
   const holdsStill = body.matches(":hover, :focus-within");
-  let before = body.rows[0] ?? null;
+  let before = rowsOf(body)[0] ?? null;
   for (const row of rows) {
     if (row === before) {
       before = before.nextElementSibling;

@@ -51,6 +51,7 @@ export const view = (snapshot, sessionId) => {
     workers: sessions.filter((session) => session.worker),
     worst_lag: most(sessions.map((session) => session.worst_lag)),
     worst_p99: most(sessions.map((session) => session.commands.p99_ms)),
+    checks: snapshot.gateway.checks.map((check) => ({ ...check, key: check.name })),
     gateway_state: snapshot.gateway.is_ready ? "ready" : "failed",
   };
 };

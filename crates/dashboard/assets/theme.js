@@ -26,7 +26,19 @@
   let theme = read();
   put(theme);
 
+  // What the last visitor's charts had in them is nobody's business once that one is out.
+  const forget = () => {
+    try {
+      sessionStorage.removeItem("mxgateway-history");
+    } catch {
+      // There is none, then.
+    }
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
+    if (!document.body.dataset.visitor) {
+      forget();
+    }
     const button = document.getElementById("theme");
     const name = document.getElementById("theme-name");
     if (!button || !name) {

@@ -4,11 +4,11 @@ use axum::extract::State;
 use maud::{Markup, html};
 
 use super::layout::{Page, Place};
-use super::parts::{bound, bound_chip, chart, chip, empty, is_empty, meter, time};
+use super::parts::{bound, bound_chip, chart, empty, is_empty, meter, time};
 use super::{format, sample};
 use crate::door::Entered;
 use crate::figures::{self, Lagging};
-use crate::model::{SessionView, Snapshot};
+use crate::model::{CheckView, SessionView, Snapshot};
 use crate::state::Dashboard;
 
 /// Rows of each table.
@@ -84,11 +84,9 @@ fn gateway(snapshot: &Snapshot) -> Markup {
     let state = if gateway.is_ready { "ready" } else { "failed" };
     html! {
         div.card-head { h2 #gateway { "Gateway" } (bound_chip("gateway_state", state)) }
-        dl.facts-list data-checks="" {
-            @for check in &gateway.checks {
-                dt { (check.name.replace('_', " ")) }
-                dd { (chip(&check.state)) }
-            }
+        dl.facts-list data-each="checks" {
+            template { (check_row(&CheckView { name: String::new(), state: String::new() })) }
+            @for check in &gateway.checks { (check_row(check)) }
         }
         dl.facts-list {
             dt { "Up for" }
@@ -97,6 +95,15 @@ fn gateway(snapshot: &Snapshot) -> Markup {
             dt { "Backend" } dd { (gateway.backend) }
             dt { "Version" } dd { (gateway.version) }
             dt { "As of" } dd data-bind="at" data-as="clock" { (time(snapshot.at)) }
+        }
+    }
+}
+
+fn check_row(check: &CheckView) -> Markup {
+    html! {
+        div data-key=(check.name) {
+            dt { (bound("name", "reason", &check.name.replace('_', " "))) }
+            dd { (bound_chip("state", &check.state)) }
         }
     }
 }
