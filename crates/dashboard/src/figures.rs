@@ -1,5 +1,8 @@
 //! Figures that pages derive from a snapshot. The script `figures.js` derives the same. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::{SessionView, Snapshot, SubscriberView};
 
 /// A subscriber that is behind, with its session.

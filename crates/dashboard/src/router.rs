@@ -21,6 +21,9 @@ pub struct Route {
 }
 
 /// Serves the dashboard. Each request needs a [`crate::peer::Peer`] as an extension.
+///
+/// It answers whatever is asked, with a fallback of its own. Hubs are WebSockets of HTTP/1.1 and live for as long as a page is
+/// open: they outlive the serving of their connection, and end by [`Dashboard::close`].
 pub fn router(dashboard: Dashboard) -> Router {
     Listed::new()
         .router

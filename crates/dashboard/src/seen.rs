@@ -1,5 +1,8 @@
 //! What each visitor sees of a snapshot, made once for all who see the same.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
