@@ -162,3 +162,16 @@ async fn an_empty_gateway_says_what_to_do_next() {
         assert!(ada.get(path).await.text().contains(text), "{path} does not say {text}");
     }
 }
+
+#[tokio::test]
+async fn there_is_a_place_for_values_only_where_they_are_shown() {
+    for show_tag_values in [false, true] {
+        let world = world::with(Settings { show_tag_values, ..Settings::default() });
+        let mut ben = Browser::signed_in(&world.dashboard, "ben").await;
+        for path in [format!("/sessions/{}", seen_id()), format!("/events?session={}", seen_id())] {
+            let page = ben.get(&path).await;
+            assert_eq!(page.text().contains(">Value</th>"), show_tag_values, "{path}");
+            assert_eq!(page.text().contains("without values"), !show_tag_values, "{path}");
+        }
+    }
+}
