@@ -54,6 +54,12 @@ const RULES: &[Rule] = &[
         why: "whoever has something to decide asks it, and not the other way round",
     },
     Rule {
+        packages: &["mxgateway-directory"],
+        forbidden: &["tonic*", "prost*", "hyper*", "axum*", "sqlx*", "mxgateway-*"],
+        direct: false,
+        why: "it asks a directory who somebody is, and knows nothing of what that is for",
+    },
+    Rule {
         packages: &["mxgateway-dashboard"],
         forbidden: &[
             "tonic*",

@@ -12,6 +12,7 @@ pub use settings::{LdapSettings, SettingsError, Transport};
 
 mod ldap;
 mod settings;
+mod tls;
 
 /// Tells who somebody is, given a name and a password.
 #[async_trait]

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -24,6 +27,8 @@ const ROOT_DN: &str = "cn=root,dc=example,dc=com";
 const PEOPLE: &str = include_str!("slapd/people.ldif");
 /// What the server logs.
 const TOLD: Told = Told { ready: "slapd starting", failed: "slapd stopped" };
+/// It does so at once.
+const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 /// Where distributions have the server, its modules and its schema.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/slapd", "/usr/libexec/slapd"];
 const MODULES: [&str; 3] = ["/usr/lib/ldap", "/usr/lib64/openldap", "/usr/lib/openldap"];
@@ -48,6 +53,8 @@ pub struct SlapdServer {
     tls_port: u16,
     running: Mutex<Option<Running>>,
 }
+
+static SHARED: Mutex<Weak<SlapdServer>> = Mutex::new(Weak::new());
 
 impl SlapdServer {
     /// Starts a server. The error says why there is none: most often that slapd is not installed.
@@ -89,6 +96,18 @@ impl SlapdServer {
                 None
             }
         }
+    }
+
+    /// The server with `memberOf` that other tests of this process use already, or a new one, as of
+    /// [`start_if_installed`](Self::start_if_installed). It stops when the last of them dropped it.
+    pub fn shared_if_installed() -> Option<Arc<Self>> {
+        let mut shared = SHARED.lock();
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(Self::start_if_installed(Membership::MemberOf)?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
     }
 
     /// Where it talks without protection, and with StartTLS.
@@ -170,8 +189,23 @@ impl SlapdServer {
             // In the foreground, logging what is always logged.
             .args(["-h", &listeners, "-d", "none"])
             .current_dir(self.folder.path());
-        Running::start(&mut shell, TOLD).map_err(|log| format!("slapd: {log}"))
+        let running = Running::start(&mut shell, TOLD).map_err(|log| format!("slapd: {log}"))?;
+        // What it logs last before it listens to the ports that it has taken.
+        [self.port, self.tls_port].into_iter().try_for_each(wait_for_listener)?;
+        Ok(running)
     }
+}
+
+/// Waits until somebody listens to a port of 127.0.0.1.
+fn wait_for_listener(port: u16) -> Result<(), String> {
+    let begun = Instant::now();
+    while let Err(error) = TcpStream::connect(("127.0.0.1", port)) {
+        if begun.elapsed() > LISTENS_WITHIN {
+            return Err(format!("slapd does not listen to port {port}: {error}"));
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 fn configuration(
@@ -235,8 +269,6 @@ fn first(paths: &[&str], is_right: impl Fn(&Path) -> bool) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpStream;
-
     use super::*;
 
     #[test]
