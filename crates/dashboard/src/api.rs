@@ -32,7 +32,8 @@ pub(crate) fn refused_for(trouble: &Trouble) -> Response {
     refused(trouble.status(), error, message)
 }
 
-fn json<T: Serialize>(value: &T) -> Response {
+/// An answer for programs.
+pub(crate) fn json<T: Serialize>(value: &T) -> Response {
     json_text(serde_json::to_string(value).expect("text keys and plain numbers only"))
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Trouble {
     WrongMethod,
     /// The visitor's role does not allow it.
     NotAllowed,
+    /// The form did not come from one of the visitor's own pages.
+    NotMeant,
     /// What was asked for makes no sense; the text names the field.
     Invalid(String),
     /// Not now; the text says why.
@@ -42,7 +44,7 @@ impl Trouble {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotAllowed | Self::NotMeant => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -55,6 +57,7 @@ impl Trouble {
             Self::NotFound => ("not_found", "there is nothing of this name that you can see"),
             Self::WrongMethod => ("method_not_allowed", "this cannot be done with it"),
             Self::NotAllowed => ("not_allowed", "your role does not allow this"),
+            Self::NotMeant => ("not_meant", "this can be done from the dashboard's own pages only"),
             Self::Invalid(text) => ("invalid", text),
             Self::Unavailable(text) => ("unavailable", text),
             Self::Internal => ("internal", "a fault in the gateway; its log has the details"),
@@ -70,6 +73,10 @@ impl Trouble {
             ),
             Self::WrongMethod => ("Not possible", "This cannot be done with that address."),
             Self::NotAllowed => ("Not allowed", "Your role does not allow this. Administrators may."),
+            Self::NotMeant => (
+                "Not done",
+                "The form was too old, or from somewhere else. Open its page again, and try once more.",
+            ),
             Self::Invalid(text) => ("Not valid", text.as_str()),
             Self::Unavailable(text) => ("Not now", text.as_str()),
             Self::Internal => ("A fault in the gateway", "The gateway's log has the details."),
