@@ -5,6 +5,7 @@ mod api;
 mod assets;
 mod browser;
 mod changes;
+mod door;
 mod hub;
 mod hubs;
 mod markup;
