@@ -1,5 +1,6 @@
 //! The listener: HTTP/2 connections for the gRPC services, with an end that cannot hang.
 
+mod accept;
 mod failures;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use tonic::service::Routes;
 use tower::ServiceBuilder;
 use tower_http::classify::SharedClassifier;
 use tower_http::trace::TraceLayer;
+
+pub(crate) use accept::accept;
 
 use crate::grpc::{AuthenticationLayer, RefusalLayer};
 use crate::tls::Tls;
@@ -62,7 +65,7 @@ pub(crate) async fn serve(
 ) {
     let connections = TaskTracker::new();
     let service = Service { routes: routes.prepare(), front_door, limits, tls, stop: stop.clone(), force };
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+    while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
         match accepted {
             Ok((stream, peer)) => {
                 connections.spawn(service.clone().connection(stream, peer));

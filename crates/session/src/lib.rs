@@ -24,7 +24,7 @@ pub use session::{
     Changes, Changing, CloseOutcome, InvokeError, ItemCommand, OpenOptions, ReadChanges, Session,
     SessionStatus,
 };
-pub use shared::EventSink;
+pub use shared::{EventSink, SESSION_FAULTED};
 pub use subscription::{StreamElement, Subscription};
 pub use worker_port::{
     LaunchError, LaunchRequest, Launched, OnReply, PortError, RecoveredSession, RefusalKind, WorkerIdentity,

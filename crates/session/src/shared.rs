@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::id::SessionId;
 
+/// Target of the log's line for a session that faults, for those who look for such lines.
+pub const SESSION_FAULTED: &str = "mxgateway_session::faulted";
+
 pub(crate) struct Shared {
     pub(crate) id: SessionId,
     core: Mutex<SessionCore>,
@@ -42,7 +45,7 @@ impl Shared {
     }
 
     fn after_fault(&self, fault: &Fault) {
-        tracing::warn!(session_id = %self.id, error = %fault, "Session faulted");
+        tracing::warn!(target: SESSION_FAULTED, session_id = %self.id, error = %fault, "Session faulted");
         self.faulted.cancel();
     }
 }

@@ -70,7 +70,11 @@ impl WorkerProcess {
         command.process_group(0);
         #[cfg(windows)]
         command.creation_flags(CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
-        let child = command.spawn().map_err(StartError::Spawn)?;
+        let child = {
+            #[cfg(windows)]
+            let _starting = mxgateway_win::inheritance::starting();
+            command.spawn().map_err(StartError::Spawn)?
+        };
         let process_id = child.id().unwrap_or_default();
         Ok(Self {
             process: Process::Child(child),

@@ -6,22 +6,24 @@ use std::fs::File;
 use std::io;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
 use std::path::Path;
+use std::ptr;
 use std::str::FromStr;
 
 use windows::Win32::Foundation::{ERROR_ALREADY_EXISTS, GENERIC_READ, GENERIC_WRITE, HLOCAL, LocalFree};
 use windows::Win32::Security::Authorization::{
     ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW, SDDL_REVISION_1,
-    SE_FILE_OBJECT,
+    SE_FILE_OBJECT, SetNamedSecurityInfoW,
 };
 use windows::Win32::Security::{
-    DACL_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES,
+    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, OWNER_SECURITY_INFORMATION,
+    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, SetFileSecurityW,
 };
 use windows::Win32::Storage::FileSystem::{
     CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_CREATION_DISPOSITION,
     FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, OPEN_ALWAYS,
 };
-use windows::core::{PCWSTR, PWSTR};
+use windows::core::{BOOL, PCWSTR, PWSTR};
 
 use crate::process::current_user;
 use crate::wide::{os_error, wide};
@@ -145,6 +147,41 @@ impl Access {
             Err(error) if error.code() == ERROR_ALREADY_EXISTS.to_hresult() && path.is_dir() => Ok(()),
             made => made.map_err(os_error),
         }
+    }
+
+    /// Makes a folder as [`Self::create_folder`] does. One that is there is from now on for these accounts, and so is
+    /// what lies in it and takes its rights from there; its owner stays.
+    pub fn claim_folder(&self, path: &Path) -> io::Result<()> {
+        if !path.is_dir() {
+            return self.create_folder(path);
+        }
+        let name = wide(path.as_os_str())?;
+        let descriptor = self.folder_descriptor()?;
+        let (mut list, mut present, mut defaulted) = (ptr::null_mut::<ACL>(), BOOL(0), BOOL(0));
+        // SAFETY: the descriptor lives until the end of this function; the others take what is asked for.
+        unsafe {
+            GetSecurityDescriptorDacl(descriptor.raw, &raw mut present, &raw mut list, &raw mut defaulted)
+        }
+        .map_err(os_error)?;
+        // SAFETY: the name ends with a zero and lives until the call returns; the list is a part of the descriptor,
+        // which has one as its definition does.
+        let error = unsafe {
+            SetNamedSecurityInfoW(
+                PCWSTR(name.as_ptr()),
+                SE_FILE_OBJECT,
+                DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                None,
+                None,
+                Some(list),
+                None,
+            )
+        };
+        error.ok().map_err(os_error)?;
+        // Wine adds what the folder above allows.
+        // SAFETY: the name ends with a zero; name and descriptor live until the call returns.
+        unsafe { SetFileSecurityW(PCWSTR(name.as_ptr()), DACL_SECURITY_INFORMATION, descriptor.raw) }
+            .ok()
+            .map_err(os_error)
     }
 
     /// Makes a file that must not exist, to read and write.

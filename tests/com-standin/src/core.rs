@@ -6,13 +6,16 @@ use std::rc::{Rc, Weak};
 
 use windows::Win32::Foundation::{E_INVALIDARG, HWND, S_OK};
 use windows::Win32::System::Com::IDispatch;
-use windows::Win32::System::Variant::{VAR_CHANGE_FLAGS, VARIANT, VT_ARRAY, VT_I4, VariantChangeType};
+use windows::Win32::System::Variant::{
+    VAR_CHANGE_FLAGS, VARIANT, VT_ARRAY, VT_BSTR, VT_EMPTY, VT_I4, VT_NULL, VariantChangeType,
+};
 use windows::Win32::UI::WindowsAndMessaging::{KillTimer, SetTimer};
 use windows_core::HRESULT;
 
 use crate::class::Alive;
 use crate::galaxy::{
-    INCORRECT_DATA_TYPE, Kind, NOT_WRITEABLE, SECURED_WRITE, Tag, VERIFIED_WRITE, resolve, tags,
+    INCORRECT_DATA_TYPE, Kind, NOT_WRITEABLE, SECURED_WRITE, Tag, UNCONVERTIBLE_TEXT, VERIFIED_WRITE,
+    resolve, tags,
 };
 use crate::interfaces::StatusRecord;
 use crate::sources;
@@ -21,6 +24,8 @@ use crate::values::Times;
 /// As quick as a timer gets.
 const TICK_MILLISECONDS: u32 = 10;
 
+/// Characters that a reference may have.
+const MAX_NAME: usize = 4096;
 const CATEGORY_CONFIGURATION_ERROR: i32 = 4;
 const CATEGORY_SECURITY_ERROR: i32 = 6;
 
@@ -149,7 +154,7 @@ impl Core {
         context: &str,
         is_buffered: bool,
     ) -> Result<i32, HRESULT> {
-        if !self.is_server(server) || name.is_empty() {
+        if !self.is_server(server) || name.is_empty() || name.len() > MAX_NAME {
             return Err(E_INVALIDARG);
         }
         let reference = match name.strip_prefix("me.") {
@@ -197,7 +202,7 @@ impl Core {
     pub(crate) fn suspend(&self, server: i32, item: i32, suspend: bool) -> Result<StatusRecord, HRESULT> {
         let mut is_change = false;
         self.with_item(server, item, |item| {
-            if !item.is_advised {
+            if suspend && !item.is_advised {
                 return E_INVALIDARG;
             }
             is_change = item.is_suspended != suspend;
@@ -270,13 +275,13 @@ impl Core {
         let wanted = tag.value.vt();
         tag.value = if tag.kind == Kind::Any || value.vt() == wanted {
             value.clone()
-        } else if wanted.0 & VT_ARRAY.0 != 0 {
+        } else if wanted.0 & VT_ARRAY.0 != 0 || matches!(value.vt(), VT_EMPTY | VT_NULL) {
             return Err(INCORRECT_DATA_TYPE);
         } else {
             let mut changed = VARIANT::default();
             // SAFETY: both are VARIANTs.
             unsafe { VariantChangeType(&raw mut changed, value, VAR_CHANGE_FLAGS(0), wanted) }
-                .map_err(|_other| INCORRECT_DATA_TYPE)?;
+                .map_err(|_| if value.vt() == VT_BSTR { UNCONVERTIBLE_TEXT } else { INCORRECT_DATA_TYPE })?;
             changed
         };
         tag.version += 1;

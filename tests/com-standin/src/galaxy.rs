@@ -5,6 +5,7 @@ use windows::Win32::System::Variant::{VARIANT, VT_DATE, VT_I4, VT_R8};
 use crate::values::{array, texts, with_payload};
 
 pub(crate) const INVALID_REFERENCE: i16 = 6;
+pub(crate) const UNCONVERTIBLE_TEXT: i16 = 19;
 pub(crate) const INDEX_OUT_OF_RANGE: i16 = 1003;
 pub(crate) const INCORRECT_DATA_TYPE: i16 = 1005;
 pub(crate) const NOT_WRITEABLE: i16 = 1007;

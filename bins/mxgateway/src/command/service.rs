@@ -2,6 +2,8 @@
 
 #[cfg(windows)]
 mod events;
+#[cfg(any(windows, test))]
+mod failures;
 #[cfg(windows)]
 mod windows;
 

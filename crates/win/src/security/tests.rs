@@ -39,6 +39,11 @@ fn a_descriptor_lets_nobody_in_but_the_accounts_named() {
     assert!(definition.contains("(A;OICI;FA;;;"), "{definition}");
 }
 
+/// A folder of this process's own that is not there yet.
+fn own_folder(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("mxgateway-win-{name}-{}", std::process::id()))
+}
+
 /// The operating system writes well-known accounts and rights as letters.
 fn numeric(list: &str) -> String {
     list.replace("0x1f01ff", "FA")
@@ -50,7 +55,7 @@ fn numeric(list: &str) -> String {
 
 #[test]
 fn folders_and_files_are_made_for_this_account() {
-    let folder = std::env::temp_dir().join(format!("mxgateway-win-{}", std::process::id()));
+    let folder = own_folder("made");
     let access = Access::current_user().unwrap();
     let inner = folder.join("a").join("b");
     access.create_folder(&inner).unwrap();
@@ -71,6 +76,23 @@ fn folders_and_files_are_made_for_this_account() {
         }
     }
     drop(file);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_folder_that_is_there_is_claimed() {
+    let folder = own_folder("claimed");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("file"), "content").unwrap();
+    Access::current_user().unwrap().claim_folder(&folder).unwrap();
+    let definition = SecurityDescriptor::of_path(&folder).unwrap().definition().unwrap();
+    for everybody in [";WD)", ";AU)", ";BU)", ";AN)"] {
+        assert!(!definition.contains(everybody), "{definition}");
+    }
+    assert_eq!(std::fs::read(folder.join("file")).unwrap(), b"content");
+    std::fs::remove_dir_all(&folder).unwrap();
+    Access::current_user().unwrap().claim_folder(&folder).unwrap();
+    assert!(folder.is_dir(), "one that is not there is made");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

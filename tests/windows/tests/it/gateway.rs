@@ -36,9 +36,12 @@ impl Gateway {
         let data = format!("server.data_directory={}", folder.path().join("data").display());
         let mut command = programs::run_narrow(&programs::narrow("mxgateway.exe"));
         command.args(["run", "--listen", "127.0.0.1:0", "--set", &data]);
-        for setting in
-            ["auth.mode=disabled", "http.listen=", "logging.filter=debug", "workers.backend=lmxproxy"]
-        {
+        for setting in [
+            "auth.mode=disabled",
+            "http.listen=",
+            "logging.filter=info,mxgateway_supervisor=debug",
+            "workers.backend=lmxproxy",
+        ] {
             command.args(["--set", setting]);
         }
         // A group of its own, which can be killed as a whole.

@@ -22,6 +22,9 @@ const SERVER: &str = "/usr/lib/wine/wineserver64";
 pub(crate) struct Prefix {
     folder: TempDir,
     endpoint: String,
+    /// Keeps Wine up between the programs that a test runs: its service manager would end with the last of them, and
+    /// begin anew with the next one.
+    keeper: Option<Child>,
 }
 
 impl Prefix {
@@ -29,16 +32,19 @@ impl Prefix {
     pub(crate) async fn new(workers: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port");
-        let prefix = Self { folder: folder(), endpoint: format!("http://{address}") };
+        let mut prefix = Self { folder: folder(), endpoint: format!("http://{address}"), keeper: None };
         let mut boot = prefix.wine();
         boot.args(["wineboot", "--init"]).stdout(Stdio::null()).stderr(Stdio::null());
         let limit = std::time::Duration::from_secs(180);
         let booted = tokio::time::timeout(limit, boot.status()).await.expect("Wine makes its registry");
         assert!(booted.expect("Wine runs").success());
+        let mut keeper = prefix.wine();
+        keeper.arg("cmd.exe").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        prefix.keeper = Some(keeper.spawn().expect("Wine runs"));
         fs::create_dir_all(prefix.home()).expect("the gateway's folder");
         let lines = format!(
             "[server]\nlisten = \"{address}\"\n[auth]\nmode = \"disabled\"\n[http]\nlisten = \"\"\n\
-             [logging]\nfilter = \"debug\"\n[workers]\n{workers}\n"
+             [logging]\nfilter = \"info,mxgateway_supervisor=debug\"\n[workers]\n{workers}\n"
         );
         fs::write(prefix.home().join("mxgateway.toml"), lines).expect("a configuration");
         prefix
@@ -143,6 +149,7 @@ pub(crate) fn kill(id: i32) {
 impl Drop for Prefix {
     fn drop(&mut self) {
         let mut end = std::process::Command::new(SERVER);
+        drop(self.keeper.take());
         let ended = end.args(["-k", "-w"]).env("WINEPREFIX", self.root()).status();
         if std::thread::panicking() {
             eprintln!("Wine ended ({ended:?}); what was logged:\n{}", self.logs());

@@ -16,6 +16,10 @@ pub(super) enum ServiceEvent {
     StartFailed(String),
     /// It served, and ended by itself.
     Failed(String),
+    /// A session was lost, most often with its worker.
+    SessionFaulted(String),
+    /// The gateway goes on, and something in it failed that should not.
+    Error(String),
 }
 
 impl ServiceEvent {
@@ -25,13 +29,16 @@ impl ServiceEvent {
             Self::Stopped => 2,
             Self::StartFailed(_) => 3,
             Self::Failed(_) => 4,
+            Self::SessionFaulted(_) => 5,
+            Self::Error(_) => 6,
         }
     }
 
     fn gravity(&self) -> Gravity {
         match self {
             Self::Started(_) | Self::Stopped => Gravity::Information,
-            Self::StartFailed(_) | Self::Failed(_) => Gravity::Error,
+            Self::SessionFaulted(_) => Gravity::Warning,
+            Self::StartFailed(_) | Self::Failed(_) | Self::Error(_) => Gravity::Error,
         }
     }
 
@@ -41,6 +48,8 @@ impl ServiceEvent {
             Self::Stopped => "The gateway stopped.".to_owned(),
             Self::StartFailed(reason) => format!("The gateway did not start: {reason}"),
             Self::Failed(reason) => format!("The gateway failed: {reason}"),
+            Self::SessionFaulted(reason) => format!("A session was lost: {reason}"),
+            Self::Error(reason) => format!("The gateway reports: {reason}"),
         }
     }
 

@@ -15,6 +15,7 @@ use mxgateway_win::security::{Access, Sid};
 use mxgateway_win::service::{self, Registration, Running};
 
 use super::events::{SOURCE, ServiceEvent};
+use super::failures::{Failure, Failures};
 use crate::arguments::service::{InstallArguments, ServiceArguments, ServiceCommand, ServiceRunArguments};
 use crate::arguments::{Arguments, Command};
 use crate::command::config::load;
@@ -67,8 +68,10 @@ fn install(arguments: &InstallArguments) -> anyhow::Result<()> {
         .and(Sid::administrators())
         .and(Sid::local_system())
         .and(Sid::gateway_service())
-        .create_folder(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+        .claim_folder(&folder)
+        .with_context(|| {
+            format!("cannot make {} for the service and administrators alone", folder.display())
+        })?;
     let refused = service::install(&Registration {
         name: NAME,
         display_name: "MxGateway",
@@ -126,7 +129,14 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
         overrides: Vec::new(),
     })?
     .config;
-    logging::start_in(&config.logging, &logs)?;
+    let failures = Failures::new(|failure| {
+        match failure {
+            Failure::SessionFaulted(reason) => ServiceEvent::SessionFaulted(reason),
+            Failure::Error(reason) => ServiceEvent::Error(reason),
+        }
+        .report();
+    });
+    logging::start_in(&config.logging, &logs, failures)?;
     let stop_on = |stop: &tokio_util::sync::CancellationToken| {
         let stop = stop.clone();
         running.on_stop(move || stop.cancel());
