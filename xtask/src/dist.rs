@@ -1,6 +1,9 @@
 //! `cargo xtask dist`: the files that people install, with checksums. The same sources give the same files.
 
+mod contents;
 mod debian;
+#[cfg(unix)]
+mod installer;
 mod parts;
 mod tree;
 
@@ -15,16 +18,12 @@ use sha2::{Digest, Sha256};
 
 use crate::process;
 use crate::progress;
+use crate::reproducible;
 use crate::workspace;
-use tree::{PLAIN, PROGRAM, Tree, read};
+use contents::Program;
+use tree::read;
 
 const PROGRAMS: [&str; 3] = ["mxgateway", "mxgateway-worker", "mxgw"];
-/// What every package has besides its programs, as paths in the repository.
-const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
-
-/// Before the licences in the Debian package.
-const COPYRIGHT: &str = "MxGateway is licensed under MIT or Apache-2.0, at your choice. THIRD-PARTY-LICENCES.txt \
-                         beside this file has the licences of what others made.\n\n";
 
 #[derive(clap::Args)]
 #[command(
@@ -59,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     #[cfg(unix)]
     if wanted(System::Windows) {
-        made.push(windows(&release, &folder)?);
+        made.extend(windows(&release, &folder)?);
     }
     made.sort();
     let mut sums = String::new();
@@ -107,41 +106,23 @@ impl Release {
 fn linux(release: &Release, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let built = build_for_linux()?;
-    let programs: Vec<(&str, Vec<u8>)> = PROGRAMS
+    let programs = PROGRAMS
         .into_iter()
         .map(|program| Ok((program, read(&built.join(program))?)))
-        .collect::<anyhow::Result<_>>()?;
-    let parts = parts::of(&PROGRAMS, &target)?;
-    let deploy = workspace::root().join("deploy");
+        .collect::<anyhow::Result<Vec<Program>>>()?;
+    let documents = contents::documents(&release.version, &parts::of(&PROGRAMS, &target)?)?;
 
-    let mut archive = Tree::default();
-    for (name, bytes) in &programs {
-        archive.add(format!("bin/{name}"), bytes.clone(), PROGRAM);
-    }
-    documents(&mut archive, "", release, &parts)?;
-    archive.add_file("mxgateway.toml", &deploy.join("linux/mxgateway.toml"), PLAIN)?;
-    archive.add_file("systemd/mxgateway.service", &deploy.join("linux/mxgateway.service"), PLAIN)?;
     let name = format!("mxgateway-{}-linux-{}", release.version, std::env::consts::ARCH);
     let tar = folder.join(format!("{name}.tar.gz"));
+    let archive = contents::linux(&programs, &documents)?;
     write(&tar, &archive.tar_gz(&format!("{name}/"), release.time)?)?;
 
-    let mut files = Tree::default();
-    for (name, bytes) in &programs {
-        files.add(format!("usr/bin/{name}"), bytes.clone(), PROGRAM);
-    }
-    documents(&mut files, "usr/share/doc/mxgateway/", release, &parts)?;
-    let licences =
-        [read(&workspace::root().join("LICENSE-MIT"))?, read(&workspace::root().join("LICENSE-APACHE"))?];
-    let copyright = [COPYRIGHT.as_bytes(), &licences[0], b"\n", &licences[1]].concat();
-    files.add("usr/share/doc/mxgateway/copyright", copyright, PLAIN);
-    files.add_file("etc/mxgateway/mxgateway.toml", &deploy.join("linux/mxgateway.toml"), PLAIN)?;
-    let unit = "usr/lib/systemd/system/mxgateway.service";
-    files.add_file(unit, &deploy.join("linux/mxgateway.service"), PLAIN)?;
     let completions = process::output(Command::new(built.join("mxgw")).args(["completions", "bash"]))?;
-    files.add("usr/share/bash-completion/completions/mxgw", completions, PLAIN);
+    let files = contents::debian(&programs, &documents, completions)?;
     let programs: Vec<&[u8]> = programs.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     let glibc = debian::needed_glibc(&programs);
-    let package = debian::pack(&files, &deploy.join("linux/debian"), &release.version, &glibc, release.time)?;
+    let package =
+        debian::pack(&files, &contents::deploy("linux/debian"), &release.version, &glibc, release.time)?;
     let deb = folder.join(format!("mxgateway_{}_{}.deb", release.version, debian::architecture()?));
     write(&deb, &package)?;
     Ok(vec![tar, deb])
@@ -154,43 +135,40 @@ fn build_for_linux() -> anyhow::Result<PathBuf> {
     for program in PROGRAMS {
         command.args(["--package", program]);
     }
-    let remapped: Vec<String> =
-        remapped().into_iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")).collect();
-    command.env("CARGO_ENCODED_RUSTFLAGS", remapped.join("\x1f")).env_remove("RUSTFLAGS");
+    reproducible::set_up(&mut command, &[])?;
     progress::run(&mut command, "building")?;
     Ok(workspace::target()?.join("dist"))
 }
 
-/// Folders of this machine, and what stands for them in the programs.
-fn remapped() -> Vec<(String, &'static str)> {
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let mut remapped = vec![(workspace::root().display().to_string(), "/mxgateway")];
-    if let Some(home) = home {
-        remapped.push((home.display().to_string(), "/cargo"));
-    }
-    remapped
-}
-
 #[cfg(unix)]
-fn windows(release: &Release, folder: &Path) -> anyhow::Result<PathBuf> {
-    let built = crate::windows::release_programs()?;
+fn windows(release: &Release, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let programs = crate::windows::release_programs()?
+        .into_iter()
+        .map(|(name, path)| Ok((name, read(&path)?)))
+        .collect::<anyhow::Result<Vec<Program>>>()?;
     let parts = parts::of(&PROGRAMS, "x86_64-pc-windows-gnu")?;
-    let deploy = workspace::root().join("deploy");
-    let mut archive = Tree::default();
-    for (name, path) in built {
-        archive.add_file(name, &path, PROGRAM)?;
-    }
-    documents(&mut archive, "", release, &parts)?;
-    for script in ["install.ps1", "uninstall.ps1", "mxgateway.toml"] {
-        archive.add_file(script, &deploy.join("windows").join(script), PLAIN)?;
-    }
+    let documents = contents::documents(&release.version, &parts)?;
+
     let name = format!("mxgateway-{}-windows", release.version);
-    let path = folder.join(format!("{name}.zip"));
-    let time = zip_time(release.time)?;
-    write(&path, &archive.zip(&format!("{name}/"), time)?)?;
-    Ok(path)
+    let zip = folder.join(format!("{name}.zip"));
+    let archive = contents::windows(&programs, &documents)?;
+    write(&zip, &archive.zip(&format!("{name}/"), zip_time(release.time)?)?)?;
+    let mut made = vec![zip];
+
+    if installer::is_possible() {
+        let files = contents::windows_installer(&programs, &documents)?;
+        let template = String::from_utf8(read(&contents::deploy("windows/mxgateway.wxs"))?)
+            .context("the installer's source is not text")?;
+        let work = folder.join("installer");
+        let installer = installer::pack(&files, &template, &release.version, release.time, &work)?;
+        fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
+        let msi = folder.join(format!("{name}.msi"));
+        write(&msi, &installer)?;
+        made.push(msi);
+    } else {
+        println!("no installer (msi) without wixl; on Debian, as root: apt-get install wixl");
+    }
+    Ok(made)
 }
 
 /// The zip format's clock has no time zone; this is UTC.
@@ -203,27 +181,6 @@ fn zip_time(seconds: u32) -> anyhow::Result<zip::DateTime> {
     let (hour, minute, second) = (part(time.hour())?, part(time.minute())?, part(time.second())?);
     zip::DateTime::from_date_and_time(year, month, day, hour, minute, second)
         .context("no time that zip can hold")
-}
-
-fn documents(tree: &mut Tree, prefix: &str, release: &Release, parts: &[parts::Part]) -> anyhow::Result<()> {
-    let root = workspace::root();
-    for document in DOCUMENTS {
-        tree.add_file(format!("{prefix}{document}"), &root.join(document), PLAIN)?;
-    }
-    let docs = root.join("docs");
-    for entry in fs::read_dir(&docs).with_context(|| format!("cannot look into {}", docs.display()))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            tree.add_file(format!("{prefix}docs/{name}"), &path, PLAIN)?;
-        }
-    }
-    let sample = root.join("deploy/config/mxgateway.toml");
-    tree.add_file(format!("{prefix}mxgateway.sample.toml"), &sample, PLAIN)?;
-    tree.add(format!("{prefix}THIRD-PARTY-LICENCES.txt"), parts::licences(parts)?, PLAIN);
-    let bill = parts::bill_of_materials(parts, &release.version)?;
-    tree.add(format!("{prefix}sbom.cdx.json"), bill, PLAIN);
-    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ mod fuzz;
 mod layers;
 mod process;
 mod progress;
+mod reproducible;
 mod servers;
 mod sizes;
 mod test;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use flate2::{Compression, GzBuilder};
@@ -19,7 +20,7 @@ pub(super) const PROGRAM: u32 = 0o755;
 #[derive(Debug, Default)]
 pub(super) struct Tree(BTreeMap<String, File>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct File {
     bytes: Vec<u8>,
     mode: u32,
@@ -35,8 +36,32 @@ impl Tree {
         Ok(())
     }
 
+    /// Adds everything of `other`, with `prefix` before each path.
+    pub(super) fn add_tree(&mut self, prefix: &str, other: &Self) {
+        self.0.extend(other.0.iter().map(|(path, file)| (format!("{prefix}{path}"), file.clone())));
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.0.values().map(|file| file.bytes.len()).sum()
+    }
+
+    /// Writes everything into a folder, as plain files of this time.
+    pub(super) fn unpack(&self, folder: &Path, time: SystemTime) -> anyhow::Result<()> {
+        for (path, file) in &self.0 {
+            let path = folder.join(path);
+            let write = || {
+                fs::create_dir_all(path.parent().unwrap_or(folder))?;
+                let mut written = fs::File::create(&path)?;
+                written.write_all(&file.bytes)?;
+                written.set_modified(time)
+            };
+            write().with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// A compressed tar archive with `root` before each path; every file has this time, in seconds since 1970.

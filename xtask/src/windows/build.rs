@@ -11,10 +11,14 @@ use serde_json::Value;
 use super::{Width, ready, tools};
 use crate::process;
 use crate::progress;
+use crate::reproducible;
 use crate::workspace;
 
 /// The standard library is built along, in the form in which panics end the process.
 const BUILD_STD: &str = "-Zbuild-std=std,panic_abort";
+
+/// The linker would write into a program when it made it.
+const NO_TIME: &str = "-Clink-arg=-Wl,--no-insert-timestamp";
 
 /// What cargo and the everyday toolchain tell a program that they run, and what this build has values of its own for.
 const NOT_FOR_THIS_CARGO: [&str; 9] = [
@@ -173,6 +177,10 @@ fn cargo(width: Width, task: &str, release: bool) -> anyhow::Result<Command> {
         .env(format!("AR_{underscored}"), format!("{}-ar", width.tools()))
         .args([task, BUILD_STD, "--target", width.target(), "--profile", profile(release), "--target-dir"])
         .arg(folder()?);
+    if release {
+        command.arg("--locked");
+        reproducible::set_up(&mut command, &[NO_TIME])?;
+    }
     Ok(command)
 }
 
