@@ -28,7 +28,8 @@ const PROGRAMS: [&str; 3] = ["mxgateway", "mxgateway-worker", "mxgw"];
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask dist                    everything this machine can build\n  \
-                        cargo xtask dist --only linux       the tar.gz and the Debian package\n\n\
+                        cargo xtask dist --only linux       the tar.gz and the Debian package\n  \
+                        cargo xtask dist --only windows     the zip and, where wixl is installed, the installer\n\n\
                         The files are in target/packages, with SHA256SUMS beside them."
 )]
 pub(crate) struct Arguments {
@@ -58,7 +59,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     #[cfg(unix)]
     if wanted(System::Windows) {
-        made.extend(windows(&release, &folder)?);
+        let missing = crate::windows::missing_for_release();
+        if missing.is_empty() || arguments.only.is_some() {
+            made.extend(windows(&release, &folder)?);
+        } else {
+            println!("nothing for Windows, as this is not there: {}", missing.join(", "));
+            println!("as root on Debian, `cargo xtask windows setup` installs it");
+        }
     }
     made.sort();
     let mut sums = String::new();

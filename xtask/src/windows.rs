@@ -66,6 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// What is missing to build what ships.
+pub(crate) fn missing_for_release() -> Vec<String> {
+    let mut missing = tools::missing();
+    missing.extend(tools::missing_startup_objects());
+    missing
+}
+
 /// Builds what ships, and gives the name and the place of each program: the worker is 32-bit, as MXAccess is.
 pub(crate) fn release_programs() -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
     build::programs(true)?;

@@ -63,9 +63,9 @@ pub(super) fn pack(
 
 /// The source for wixl.
 fn source(template: &str, version: &str, paths: &[&str]) -> anyhow::Result<String> {
-    // Windows compares three numbers.
+    // Windows compares three numbers, and knows nothing else.
     let numbers = version.split(['-', '+']).next().unwrap_or(version);
-    // Windows takes two packages with one code for the same product, and two versions are two products.
+    // To Windows, each version is another product.
     let product = Uuid::new_v5(&UPGRADE_CODE, numbers.as_bytes());
     let (docs, documents): (Vec<&str>, Vec<&str>) =
         paths.iter().filter(|path| !NAMED.contains(path)).partition(|path| path.starts_with(DOCS));
@@ -97,7 +97,8 @@ fn source(template: &str, version: &str, paths: &[&str]) -> anyhow::Result<Strin
 fn component(path: &str, name: &str) -> String {
     let identifier = identifier(path);
     format!(
-        "<Component Id=\"{identifier}\" Guid=\"*\" Win64=\"yes\">         <File Id=\"{identifier}\" Name=\"{name}\" Source=\"{path}\" KeyPath=\"yes\"/></Component>\n"
+        "<Component Id=\"{identifier}\" Guid=\"*\" Win64=\"yes\">\
+         <File Id=\"{identifier}\" Name=\"{name}\" Source=\"{path}\" KeyPath=\"yes\"/></Component>\n"
     )
 }
 
