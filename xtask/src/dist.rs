@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     #[cfg(unix)]
     if wanted(System::Windows) {
-        let missing = crate::windows::missing_for_release();
+        let missing = crate::windows::release::missing();
         if missing.is_empty() || arguments.only.is_some() {
             made.extend(windows(&release, &folder)?);
         } else {
@@ -149,7 +149,7 @@ fn build_for_linux() -> anyhow::Result<PathBuf> {
 
 #[cfg(unix)]
 fn windows(release: &Release, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let programs = crate::windows::release_programs()?
+    let programs = crate::windows::release::programs()?
         .into_iter()
         .map(|(name, path)| Ok((name, read(&path)?)))
         .collect::<anyhow::Result<Vec<Program>>>()?;

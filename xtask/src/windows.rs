@@ -5,6 +5,7 @@
 
 mod build;
 mod chroot;
+pub(crate) mod release;
 mod test;
 mod tools;
 mod wine;
@@ -64,25 +65,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             std::process::exit(status.code().unwrap_or(1));
         }
     }
-}
-
-/// What is missing to build what ships.
-pub(crate) fn missing_for_release() -> Vec<String> {
-    let mut missing = tools::missing();
-    missing.extend(tools::missing_startup_objects());
-    missing
-}
-
-/// Builds what ships, and gives the name and the place of each program: the worker is 32-bit, as MXAccess is.
-pub(crate) fn release_programs() -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
-    build::programs(true)?;
-    let (wide, narrow) =
-        (build::programs_folder(Width::Wide, true)?, build::programs_folder(Width::Narrow, true)?);
-    Ok(vec![
-        ("mxgateway.exe", wide.join("mxgateway.exe")),
-        ("mxgw.exe", wide.join("mxgw.exe")),
-        ("mxgateway-worker.exe", narrow.join("mxgateway-worker.exe")),
-    ])
 }
 
 /// The two kinds of Windows programs.
