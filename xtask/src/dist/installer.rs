@@ -184,6 +184,10 @@ fn say_more(package: &mut Package<impl Read + Write + Seek>) -> io::Result<()> {
     })?;
     change(package, "CustomAction", "UndoInstallService", "Type", |kind| {
         Value::Int(kind.as_int().unwrap_or_default() | ROLLBACK)
+    })?;
+    // Looked for with the rights of who installs, used with those of the system.
+    change(package, "Property", "SecureCustomProperties", "Value", |properties| {
+        Value::Str(format!("{};INSTALLDIR;INSTALLEDDIR", properties.as_str().unwrap_or_default()))
     })
 }
 
@@ -232,13 +236,20 @@ mod tests {
     fn made(configuration: &str, time: u64, code: u128) -> Cursor<Vec<u8>> {
         let mut package = Package::create(PackageType::Installer, Cursor::new(Vec::new())).unwrap();
         let row = |key: &str, value: i32| vec![Value::Str(key.to_owned()), Value::Int(value)];
+        let number = |name| Column::build(name).int16();
+        let text = vec![Value::Str("SecureCustomProperties".to_owned()), Value::Str("OTHER".to_owned())];
         for (table, column, rows) in [
-            ("Component", "Attributes", [row("Gateway", 256), row(configuration, 256)]),
-            ("CustomAction", "Type", [row("InstallService", 3154), row("UndoInstallService", 3154)]),
+            ("Component", number("Attributes"), vec![row("Gateway", 256), row(configuration, 256)]),
+            (
+                "CustomAction",
+                number("Type"),
+                vec![row("InstallService", 3154), row("UndoInstallService", 3154)],
+            ),
+            ("Property", Column::build("Value").text_string(0), vec![text]),
         ] {
             let key = Column::build("Key").primary_key().id_string(72);
-            package.create_table(table, vec![key, Column::build(column).int16()]).unwrap();
-            package.insert_rows(Insert::into(table).rows(rows.to_vec())).unwrap();
+            package.create_table(table, vec![key, column]).unwrap();
+            package.insert_rows(Insert::into(table).rows(rows)).unwrap();
         }
         package.write_stream("mxgateway.cab").unwrap().write_all(b"files").unwrap();
         package.summary_info_mut().set_creation_time(SystemTime::UNIX_EPOCH + Duration::from_secs(time));
@@ -264,6 +275,7 @@ mod tests {
         };
         assert_eq!(rows("Component"), [r#""Configuration" 400"#, r#""Gateway" 256"#]);
         assert_eq!(rows("CustomAction"), [r#""InstallService" 3154"#, r#""UndoInstallService" 3410"#]);
+        assert_eq!(rows("Property"), [r#""SecureCustomProperties" "OTHER;INSTALLDIR;INSTALLEDDIR""#]);
         assert_eq!(rows("Environment"), [r#""Path" "=-*PATH" "[~];[INSTALLDIR]" "Gateway""#]);
         let mut files = String::new();
         package.read_stream("mxgateway.cab").unwrap().read_to_string(&mut files).unwrap();
