@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the files that people install, with checksums. The same sources give the same files.
+//! `cargo xtask dist`: the files that people install, with checksums. The same commit and tools give the same files.
 
 mod contents;
 mod debian;
