@@ -33,7 +33,9 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
-    /// Build, and run the Windows tests under Wine, 64- and 32-bit
+    /// Have clippy look at the code that only Windows compiles
+    Clippy,
+    /// Set up, build, and run the Windows tests under Wine, 64- and 32-bit
     Test {
         /// Only test programs with this in their name
         #[arg(long, value_name = "NAME")]
@@ -56,6 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.task {
         Task::Setup => setup(),
         Task::Build { release } => build::programs(*release),
+        Task::Clippy => {
+            set_up_where_possible()?;
+            Width::ALL.into_iter().try_for_each(build::lint)
+        }
         Task::Test { only } => test::run(only.as_deref()),
         Task::Run { narrow, program, arguments } => {
             ready()?;
@@ -100,6 +106,14 @@ impl Width {
             Self::Narrow => "i686-w64-mingw32",
         }
     }
+}
+
+/// Sets up what can be without asking; an error says what is missing then.
+fn set_up_where_possible() -> anyhow::Result<()> {
+    if !missing()?.is_empty() && tools::may_install() {
+        setup()?;
+    }
+    ready()
 }
 
 /// Installs what is missing.

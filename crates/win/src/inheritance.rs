@@ -6,8 +6,8 @@
 
 use std::io;
 use std::os::windows::io::{AsRawSocket, RawSocket};
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
+use parking_lot::{RwLock, RwLockWriteGuard};
 use windows::Win32::Foundation::{HANDLE, HANDLE_FLAG_INHERIT, HANDLE_FLAGS, SetHandleInformation};
 
 use crate::wide::os_error;
@@ -25,7 +25,7 @@ pub struct Starting {
 
 /// Waits until nobody is accepting a connection.
 pub fn starting() -> Starting {
-    Starting { _guard: STARTING.write().unwrap_or_else(PoisonError::into_inner) }
+    Starting { _guard: STARTING.write() }
 }
 
 /// Accepts by `accept`, which does not wait, and marks what it gives so that no child gets it. `socket` tells what that
@@ -34,7 +34,7 @@ pub fn accepted<T, S: AsRawSocket>(
     accept: impl FnOnce() -> T,
     socket: impl FnOnce(&T) -> Option<&S>,
 ) -> (T, io::Result<()>) {
-    let guard = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    let guard = STARTING.read();
     let accepted = accept();
     let marked = socket(&accepted).map_or(Ok(()), |socket| mark(socket.as_raw_socket()));
     drop(guard);

@@ -20,7 +20,6 @@ pub use running::{Running, run};
 const RESTARTS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(30)];
 /// After so long without a failure the first of [`RESTARTS`] counts again.
 const FORGET_FAILURES: Duration = Duration::from_secs(86_400);
-/// The manager announces no change of a service's state to a program as plain as this.
 const POLL: Duration = Duration::from_millis(100);
 
 /// What a service is made of.
@@ -160,7 +159,11 @@ pub fn start(name: &str, limit: Duration) -> Result<(), ServiceError> {
             let ended = format!("{:?}", status.exit_code);
             Some(Err(ServiceError::Ended { name: name.to_owned(), ended }))
         }
-        _ => None,
+        ServiceState::StartPending
+        | ServiceState::StopPending
+        | ServiceState::ContinuePending
+        | ServiceState::PausePending
+        | ServiceState::Paused => None,
     })
 }
 
@@ -210,6 +213,10 @@ fn wait(
             let state = state_name(status.current_state);
             return Err(ServiceError::Late { name: name.to_owned(), state, limit });
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the manager announces changes of a state only to threads that wait in a way of Windows' own"
+        )]
         thread::sleep(POLL);
     }
 }

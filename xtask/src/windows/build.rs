@@ -21,8 +21,7 @@ const BUILD_STD: &str = "-Zbuild-std=std,panic_abort";
 const NO_TIME: &str = "-Clink-arg=-Wl,--no-insert-timestamp";
 
 /// What cargo and the everyday toolchain tell a program that they run, and what this build has values of its own for.
-const NOT_FOR_THIS_CARGO: [&str; 9] = [
-    "CARGO",
+const NOT_FOR_THIS_CARGO: [&str; 8] = [
     "CARGO_BUILD_TARGET",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_TARGET_DIR",
@@ -149,6 +148,34 @@ pub(super) fn everything(width: Width) -> anyhow::Result<Vec<TestProgram>> {
     Ok(list.lines().filter_map(test_program).filter(is_tested).collect())
 }
 
+/// Packages with code for Windows alone, or with code that depends on the width, which nothing else looks at.
+const fn linted(width: Width) -> &'static [&'static str] {
+    match width {
+        Width::Wide => &[
+            "mxgateway",
+            "mxgateway-com-standin",
+            "mxgateway-lmxproxy",
+            "mxgateway-server",
+            "mxgateway-supervisor",
+            "mxgateway-win",
+            "mxgateway-worker",
+            "mxgateway-worker-ipc",
+        ],
+        Width::Narrow => &["mxgateway-com-standin", "mxgateway-lmxproxy", "mxgateway-win"],
+    }
+}
+
+/// Has clippy look at the code for Windows.
+pub(super) fn lint(width: Width) -> anyhow::Result<()> {
+    println!("looking at the code for {} (the first time takes some minutes)", width.target());
+    let mut command = cargo(width, "clippy", false)?;
+    for package in linted(width) {
+        command.args(["--package", package]);
+    }
+    command.args(["--all-targets", "--", "--deny", "warnings"]);
+    progress::run(&mut command, "looking")
+}
+
 /// From a line of what cargo says in JSON.
 fn test_program(line: &str) -> Option<TestProgram> {
     let message: Value = serde_json::from_str(line).ok()?;
@@ -163,13 +190,16 @@ fn test_program(line: &str) -> Option<TestProgram> {
 
 /// Cargo, set up for a target.
 fn cargo(width: Width, task: &str, release: bool) -> anyhow::Result<Command> {
-    let mut command = Command::new(tools::CARGO);
+    // Cargo looks for its own commands beside the everyday toolchain first, and that has another clippy.
+    let program = if task == "clippy" { tools::CLIPPY } else { tools::CARGO };
+    let mut command = Command::new(program);
     for variable in NOT_FOR_THIS_CARGO {
         command.env_remove(variable);
     }
     let underscored = width.target().replace('-', "_");
     command
         .current_dir(workspace::root())
+        .env("CARGO", tools::CARGO)
         .env("RUSTC", tools::RUSTC)
         // Building the standard library is no feature of the stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use super::{Width, build, missing, ready, setup, tools, wine};
+use super::{Width, build, missing, set_up_where_possible, tools, wine};
 use crate::process;
 use crate::test::Count;
 use crate::workspace;
@@ -17,7 +17,7 @@ const LIMIT: &str = "900";
 
 /// Builds everything, and runs the tests with `only` in the name of their program.
 pub(super) fn run(only: Option<&str>) -> anyhow::Result<()> {
-    ready()?;
+    set_up_where_possible()?;
     let started = Instant::now();
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     let mut tally = Tally::default();
@@ -89,19 +89,23 @@ impl Tally {
     }
 }
 
-/// Runs everything where that is possible, and sets it up first where that can be done without asking. Else says why
-/// not.
+/// Runs everything, clippy first, where that is possible. Else says why not.
 pub(crate) fn in_ci() -> anyhow::Result<Option<String>> {
-    if !missing()?.is_empty() && tools::may_install() {
-        setup()?;
-    }
     let missing = missing()?;
-    if !missing.is_empty() {
+    if !missing.is_empty() && !tools::may_install() {
         let missing = missing.join(", ");
-        eprintln!("\nWARNING: THE WINDOWS SIDE IS NOT TESTED. Not there: {missing}");
-        eprintln!("As root on Debian, `cargo xtask windows setup` gets it\n");
+        eprintln!(
+            "
+WARNING: THE WINDOWS SIDE IS NOT TESTED. Not there: {missing}"
+        );
+        eprintln!(
+            "As root on Debian, `cargo xtask windows setup` gets it
+"
+        );
         return Ok(Some(format!("THE WINDOWS SIDE IS NOT TESTED; not there: {missing}")));
     }
+    set_up_where_possible()?;
+    Width::ALL.into_iter().try_for_each(build::lint)?;
     run(None)?;
     Ok(None)
 }

@@ -14,12 +14,14 @@ use crate::progress;
 /// By path: the everyday toolchain comes first where programs are looked for.
 pub(super) const CARGO: &str = "/usr/bin/cargo";
 pub(super) const RUSTC: &str = "/usr/bin/rustc";
+pub(super) const CLIPPY: &str = "/usr/bin/cargo-clippy";
 pub(super) const WINE: &str = "/usr/lib/wine/wine64";
 
 /// A file of each package, and the package.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     (RUSTC, "rustc-web"),
     (CARGO, "cargo-web"),
+    (CLIPPY, "rust-web-clippy"),
     ("/usr/lib/rustlib/src/rust/library/rtstartup", "rust-web-src"),
     ("/usr/bin/x86_64-w64-mingw32-gcc", "mingw-w64"),
     ("/usr/bin/i686-w64-mingw32-gcc", "mingw-w64"),

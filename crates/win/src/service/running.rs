@@ -1,10 +1,11 @@
 //! Being a service.
 
 use std::ffi::OsString;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use windows_service::define_windows_service;
 use windows_service::service::{
     ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType,
@@ -105,16 +106,17 @@ fn started(_arguments: Vec<OsString>) {
         state.handle = Some(handle);
         state.enter(Phase::Starting);
     }
-    // Not waited for: it ends with the process, and says nothing after the last state.
-    thread::spawn(|| {
-        loop {
-            thread::sleep(CHECKPOINT);
-            if !state().checkpoint() {
-                break;
+    let (ended, end) = mpsc::channel::<()>();
+    let exit_code = thread::scope(|threads| {
+        threads.spawn(move || {
+            while end.recv_timeout(CHECKPOINT) == Err(RecvTimeoutError::Timeout) {
+                state().checkpoint();
             }
-        }
+        });
+        let exit_code = main(Running(()));
+        drop(ended);
+        exit_code
     });
-    let exit_code = main(Running(()));
     state().enter(Phase::Stopped(exit_code));
 }
 
@@ -163,16 +165,14 @@ impl State {
         self.tell();
     }
 
-    /// Says that it gets on; false when it has stopped.
-    fn checkpoint(&mut self) -> bool {
+    /// Says that it gets on.
+    fn checkpoint(&mut self) {
         match self.phase {
             Phase::Starting | Phase::Stopping => {
                 self.checkpoint = self.checkpoint.saturating_add(1);
                 self.tell();
-                true
             }
-            Phase::Running => true,
-            Phase::Stopped(_) => false,
+            Phase::Running | Phase::Stopped(_) => {}
         }
     }
 
@@ -210,7 +210,6 @@ impl State {
     }
 }
 
-/// Nothing is done under the lock that could leave half a state behind.
 fn state() -> MutexGuard<'static, State> {
-    SERVICE.lock().unwrap_or_else(PoisonError::into_inner)
+    SERVICE.lock()
 }

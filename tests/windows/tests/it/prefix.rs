@@ -38,6 +38,10 @@ impl Prefix {
         let limit = std::time::Duration::from_secs(180);
         let booted = tokio::time::timeout(limit, boot.status()).await.expect("Wine makes its registry");
         assert!(booted.expect("Wine runs").success());
+        // A service manager that is about to end would answer beside the next one.
+        let mut wait = Command::new(SERVER);
+        wait.arg("-w").env("WINEPREFIX", prefix.root());
+        within("Wine has ended", wait.status()).await.expect("Wine's server runs");
         let mut keeper = prefix.wine();
         keeper.arg("cmd.exe").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         prefix.keeper = Some(keeper.spawn().expect("Wine runs"));
@@ -69,6 +73,16 @@ impl Prefix {
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
+    }
+
+    /// Lists MXAccess's stand-in.
+    pub(crate) async fn register_standin(&self) {
+        let mut register = self.wine();
+        register.args(["regsvr32", "/s"]).arg(wide("mxgateway_com_standin.dll"));
+        register.stdout(Stdio::null()).stderr(Stdio::null());
+        let registered =
+            within("the stand-in is registered", register.status()).await.expect("regsvr32 runs");
+        assert!(registered.success(), "regsvr32: {registered}");
     }
 
     /// Runs the gateway's program to its end.

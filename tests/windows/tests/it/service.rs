@@ -8,7 +8,8 @@ const TAG: &str = "Fast_001.Count";
 
 #[tokio::test]
 async fn a_service_is_installed_serves_stops_without_leaving_anything_and_is_removed() {
-    let prefix = Prefix::new("").await;
+    let prefix = Prefix::new("backend = \"lmxproxy\"").await;
+    prefix.register_standin().await;
     assert!(!prefix.mxgateway(&["service", "status"]).await.status.success(), "there is no service yet");
     assert_eq!(prefix.done(&["service", "install"]).await, "installed");
     assert_eq!(prefix.done(&["service", "status"]).await, "stopped");
@@ -17,6 +18,7 @@ async fn a_service_is_installed_serves_stops_without_leaving_anything_and_is_rem
     assert!(status.starts_with("running (process "), "{status}");
 
     let session = prefix.session().await;
+    assert_eq!(session.opened.backend_name, "lmxproxy");
     let mut stream = session.stream().await;
     session.advise_tags(&[TAG]).await;
     stream.events(20).await;

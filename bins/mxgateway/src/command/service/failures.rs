@@ -1,10 +1,10 @@
 //! Of what is logged, what belongs into the event log as well: sessions that are lost, and errors.
 
 use std::fmt::{self, Write};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mxgateway_session::SESSION_FAULTED;
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -46,8 +46,7 @@ impl<R: Fn(Failure) + 'static, S: Subscriber> Layer<S> for Failures<R> {
         if !is_fault && !is_error {
             return;
         }
-        let may = self.allowance.lock().is_ok_and(|mut allowance| allowance.take(Instant::now()));
-        if !may {
+        if !self.allowance.lock().take(Instant::now()) {
             return;
         }
         let mut text = Text::default();
@@ -115,7 +114,7 @@ impl Visit for Text {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use tracing_subscriber::layer::SubscriberExt;
 
@@ -126,9 +125,9 @@ mod tests {
     fn reported(log: impl FnOnce()) -> Vec<Failure> {
         let reported = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&reported);
-        let failures = Failures::new(move |failure| into.lock().unwrap().push(failure));
+        let failures = Failures::new(move |failure| into.lock().push(failure));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(failures), log);
-        Arc::into_inner(reported).unwrap().into_inner().unwrap()
+        Arc::into_inner(reported).unwrap().into_inner()
     }
 
     #[test]
