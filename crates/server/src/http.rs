@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::grpc::AuthenticationLayer;
-use crate::listener::ConnectionInfo;
+use crate::listener::{ConnectionInfo, accept};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::readiness::Readiness;
 
@@ -77,7 +77,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, state: HttpState, s
     let places = Arc::new(Semaphore::new(limits.connections));
     let accept = async || {
         let place = Arc::clone(&places).acquire_owned().await;
-        (listener.accept().await, place)
+        (accept(&listener).await, place)
     };
     while let Some((accepted, place)) = stop.run_until_cancelled(accept()).await {
         match accepted {

@@ -214,6 +214,7 @@ enum ConnectError {
     Final(TransportError),
 }
 
+#[cfg_attr(windows, expect(clippy::unused_async, reason = "elsewhere it waits"))]
 async fn try_connect(endpoint: &Endpoint) -> Result<Connection, ConnectError> {
     match endpoint {
         #[cfg(unix)]

@@ -70,10 +70,15 @@ fn state_directory() -> Option<PathBuf> {
         .or_else(|| folder("HOME").map(|path| path.join(".local/state/mxgateway")))
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn state_directory() -> Option<PathBuf> {
-    let folder = env::var_os("ProgramData").map_or_else(|| PathBuf::from(r"C:\ProgramData"), PathBuf::from);
+    let folder = mxgateway_win::folders::program_data().unwrap_or_else(|_| PathBuf::from(r"C:\ProgramData"));
     Some(folder.join("MxGateway"))
+}
+
+#[cfg(not(any(unix, windows)))]
+fn state_directory() -> Option<PathBuf> {
+    None
 }
 
 #[cfg(unix)]
