@@ -1,7 +1,5 @@
 //! The checked configuration that the rest of the gateway takes.
 
-mod access;
-
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -9,8 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mxgateway_session_core::distributor::BackpressurePolicy;
-
-pub use access::{DashboardConfig, LdapConfig, LdapTransport};
 
 /// Everything that can be configured, checked. `docs/configuration.md` says what each key means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +21,6 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Section `tls`.
     pub tls: TlsConfig,
-    /// Section `dashboard`.
-    pub dashboard: DashboardConfig,
-    /// Section `ldap`.
-    pub ldap: LdapConfig,
     /// Section `sessions`.
     pub sessions: SessionsConfig,
     /// Section `events`.
@@ -57,10 +49,8 @@ pub struct ServerConfig {
 /// Section `http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// Where dashboard, health and metrics are served over HTTP; `None` is nowhere.
+    /// Where health and metrics are served over HTTP; `None` is nowhere.
     pub listen: Option<SocketAddr>,
-    /// Whether it has TLS, with the certificate of section `tls`.
-    pub tls: bool,
 }
 
 /// Section `auth`.
