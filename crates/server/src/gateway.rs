@@ -364,7 +364,7 @@ fn supervisor_config(config: &Config) -> SupervisorConfig {
         backend: workers.backend.name().to_owned(),
         backend_options,
         runtime_directory: workers.runtime_directory.clone(),
-        log_directory: None,
+        log_directory: workers.log_directory.clone(),
         log_filter: config.logging.filter.clone(),
         log_json: config.logging.format == LogFormat::Json,
         startup_timeout: workers.startup_timeout,

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use super::load::DEFAULT_FILE;
+
 /// Prefix of the variables: `MXGATEWAY_SECTION__KEY`.
 pub const ENVIRONMENT_PREFIX: &str = "MXGATEWAY_";
 
@@ -42,6 +44,14 @@ impl Surroundings {
             temporary_directory: env::temp_dir(),
             user: user(),
         }
+    }
+
+    /// Where a configuration file may be that nobody names; the first one that exists counts.
+    pub(super) fn default_files(&self) -> Vec<PathBuf> {
+        let here = PathBuf::from(DEFAULT_FILE);
+        // Elsewhere the service manager names the service's file.
+        let of_service = self.state_directory.as_ref().filter(|_| cfg!(windows));
+        [here].into_iter().chain(of_service.map(|folder| folder.join(DEFAULT_FILE))).collect()
     }
 
     pub(super) fn worker_beside_gateway(&self) -> PathBuf {

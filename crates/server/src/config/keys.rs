@@ -313,6 +313,12 @@ pub const KEYS: &[Key] = &[
         "simulator",
         "What workers talk to: the built-in `simulator`, or MXAccess through `lmxproxy` on Windows.",
     ),
+    key(
+        "workers.log_directory",
+        Kind::Path { empty: Some("the gateway's standard error; as a Windows service, its folder of logs") },
+        "",
+        "Folder in which each session's worker logs into a file of its own, `worker-SESSION.log`.",
+    ),
     Key {
         path: "workers.runtime_directory",
         kind: Kind::SocketDirectory,

@@ -1,7 +1,7 @@
 //! From the sources to the checked configuration: layers, unknown keys, every problem at once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use figment::value::{Dict, Map, Value as Raw};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -31,7 +31,7 @@ pub struct Override {
 /// Which file is read.
 #[derive(Clone, Debug, Default)]
 pub enum FileChoice {
-    /// [`DEFAULT_FILE`] in the working directory, when it exists.
+    /// [`DEFAULT_FILE`] in the working directory, when it exists; else, on Windows, the service's.
     #[default]
     WhenPresent,
     /// This one; it must exist.
@@ -79,9 +79,10 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         let mut problems = Vec::new();
         let mut given = Vec::new();
+        let present = sources.surroundings.default_files().into_iter().find(|path| path.exists());
         let path = match &sources.file {
             FileChoice::Named(path) => Some(path.as_path()),
-            FileChoice::WhenPresent => Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()),
+            FileChoice::WhenPresent => present.as_deref(),
             FileChoice::None => None,
         };
         if let Some(path) = path {

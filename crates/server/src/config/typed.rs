@@ -185,6 +185,8 @@ pub struct WorkersConfig {
     pub executable_path: PathBuf,
     /// What the workers talk to.
     pub backend: Backend,
+    /// Where each worker logs into a file of its own; `None` is the gateway's standard error.
+    pub log_directory: Option<PathBuf>,
     /// Folder of the sockets; a relative one stays relative to the working directory.
     pub runtime_directory: PathBuf,
     /// From starting the process to a ready session.

@@ -9,6 +9,7 @@ use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use mxgateway_e2e::{Bearer, TestSession, until, within};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::Endpoint;
 
@@ -43,8 +44,21 @@ impl Prefix {
         wait.arg("-w").env("WINEPREFIX", prefix.root());
         within("Wine has ended", wait.status()).await.expect("Wine's server runs");
         let mut keeper = prefix.wine();
-        keeper.arg("cmd.exe").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        prefix.keeper = Some(keeper.spawn().expect("Wine runs"));
+        keeper.args(["cmd.exe", "/k", "echo", "up"]);
+        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = keeper.spawn().expect("Wine runs");
+        // Two programs that both find no Wine running would each start its parts.
+        let mut lines = BufReader::new(keeper.stdout.take().expect("the output is piped")).lines();
+        let up = async {
+            while let Some(line) = lines.next_line().await.expect("the program's output") {
+                if line.trim_end().ends_with("up") {
+                    return;
+                }
+            }
+            panic!("Wine ended at once");
+        };
+        within("Wine is up", up).await;
+        prefix.keeper = Some(keeper);
         fs::create_dir_all(prefix.home()).expect("the gateway's folder");
         let lines = format!(
             "[server]\nlisten = \"{address}\"\n[auth]\nmode = \"disabled\"\n[http]\nlisten = \"\"\n\

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Parser;
@@ -123,12 +123,13 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     // Services start in the system's own folder. Here are the files that a configuration names without a folder.
     env::set_current_dir(&home).with_context(|| format!("cannot work in {}", home.display()))?;
-    let config = load(&Sources {
+    let mut config = load(&Sources {
         file: arguments.config.map_or(FileChoice::WhenPresent, FileChoice::Named),
         surroundings: Surroundings::of_process(),
         overrides: Vec::new(),
     })?
     .config;
+    config.workers.log_directory.get_or_insert_with(|| logs.clone());
     let failures = Failures::new(|failure| {
         match failure {
             Failure::SessionFaulted(reason) => ServiceEvent::SessionFaulted(reason),
@@ -137,6 +138,9 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
         .report();
     });
     logging::start_in(&config.logging, &logs, failures)?;
+    if let Err(error) = logging::remove_old_logs_of_workers(&logs, SystemTime::now()) {
+        tracing::warn!(%error, folder = %logs.display(), "Old logs of workers cannot be removed");
+    }
     let stop_on = |stop: &tokio_util::sync::CancellationToken| {
         let stop = stop.clone();
         running.on_stop(move || stop.cancel());
