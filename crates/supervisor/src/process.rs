@@ -39,6 +39,7 @@ pub(crate) struct WorkerProcess {
 }
 
 #[derive(Debug)]
+#[cfg_attr(windows, expect(clippy::large_enum_variant, reason = "there is one for each session"))]
 enum Process {
     Child(Child),
     /// Of an earlier gateway, so that nobody tells how it ends.
