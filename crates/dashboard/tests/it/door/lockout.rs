@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::time::advance;
@@ -8,6 +8,15 @@ use super::client::{Form, House, PASSWORD, house};
 
 async fn fail(house: &House, name: &str, from: &str) -> StatusCode {
     Form::from(&house.dashboard, from).await.post(name, "wrong").await.status
+}
+
+/// Waits until something holds. By the real clock: the paused one does not go on while something is done.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,9 +71,8 @@ async fn attempts_at_once_are_no_way_around() {
         let house = Arc::clone(&house);
         attempts.push(tokio::spawn(async move { fail(&house, "ann", &format!("192.0.2.{number}")).await }));
     }
-    while house.questions() < 5 || attempts.iter().filter(|attempt| attempt.is_finished()).count() < 45 {
-        tokio::task::yield_now().await;
-    }
+    let refused = || attempts.iter().filter(|attempt| attempt.is_finished()).count();
+    until("45 of 50 are refused", || house.questions() >= 5 && refused() == 45).await;
     assert_eq!(house.questions(), 5);
     house.people.answers.add_permits(gate);
     let mut wrong = 0;
@@ -82,9 +90,7 @@ async fn an_attempt_that_is_given_up_counts() {
         let giving_up = Arc::clone(&house);
         let attempt =
             tokio::spawn(async move { fail(&giving_up, "ann", &format!("192.0.2.{number}")).await });
-        while house.questions() <= number {
-            tokio::task::yield_now().await;
-        }
+        until("the directory is asked", || house.questions() > number).await;
         attempt.abort();
         attempt.await.unwrap_err();
     }
