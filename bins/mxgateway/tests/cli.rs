@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::fs;
+#[cfg(unix)]
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
+#[cfg(unix)]
+use std::process::Child;
+use std::process::{Command, Output, Stdio};
 
 fn mxgateway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mxgateway"));
@@ -36,6 +39,7 @@ fn private() -> (tempfile::TempDir, Vec<String>) {
 }
 
 /// A gateway that listens, and the address from its line.
+#[cfg(unix)]
 fn listening(options: &[String]) -> (Child, String, impl BufRead + use<>) {
     let mut child = mxgateway(&["run"]).args(options).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -6,7 +6,9 @@ use std::process::Command;
 /// Another user than the one who runs the tests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
+    #[cfg(unix)]
     user: u32,
+    #[cfg(unix)]
     group: u32,
 }
 
