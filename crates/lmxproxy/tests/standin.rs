@@ -3,6 +3,7 @@
 //! Build the stand-in before: `cargo build -p mxgateway-com-standin` for the same target and profile.
 
 #![cfg(windows)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "standin/events.rs"]
 mod events;

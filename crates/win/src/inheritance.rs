@@ -49,8 +49,6 @@ fn mark(socket: RawSocket) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::net::{TcpListener, TcpStream};
 
     use windows::Win32::Foundation::GetHandleInformation;

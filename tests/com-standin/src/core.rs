@@ -1,5 +1,10 @@
 //! The object's state, and its events.
 
+#![expect(
+    clippy::missing_const_for_thread_local,
+    reason = "they are const, which clippy does not see for this target"
+)]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -346,8 +351,10 @@ impl Core {
             sources::misbehave(self, server, handle);
         }
         if kind == Kind::Storm && before > 0 && value.vt() == VT_I4 {
+            // SAFETY: every VARIANT has this part.
+            let content = unsafe { &value.Anonymous.Anonymous };
             // SAFETY: the type says that it is a number.
-            let goal = unsafe { value.Anonymous.Anonymous.Anonymous.lVal };
+            let goal = unsafe { content.Anonymous.lVal };
             for count in 1..=goal {
                 sources::data_change(self, server, handle, &VARIANT::from(count), 192, status(0));
             }

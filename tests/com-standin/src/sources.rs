@@ -67,8 +67,10 @@ pub(crate) fn buffered_data_change(core: &Core, server: i32, item: i32, value: &
         return;
     };
     let values = if value.vt() == VT_R8 {
+        // SAFETY: every VARIANT has this part.
+        let content = unsafe { &value.Anonymous.Anonymous };
         // SAFETY: the type says that it is a number.
-        let number = unsafe { value.Anonymous.Anonymous.Anonymous.dblVal };
+        let number = unsafe { content.Anonymous.dblVal };
         array(VT_R8, &[number, number])
     } else {
         value.clone()

@@ -169,6 +169,7 @@ const fn linted(width: Width) -> &'static [&'static str] {
 pub(super) fn lint(width: Width) -> anyhow::Result<()> {
     println!("looking at the code for {} (the first time takes some minutes)", width.target());
     let mut command = cargo(width, "clippy", false)?;
+    command.arg("-Zpanic-abort-tests");
     for package in linted(width) {
         command.args(["--package", package]);
     }

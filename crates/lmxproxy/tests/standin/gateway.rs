@@ -81,8 +81,11 @@ impl Gateway {
     /// A worker on a stand-in that is like `settings` (environment variables) say.
     pub(super) async fn start(settings: &[(&str, &str)]) -> Self {
         for (name, value) in settings {
+            #[expect(clippy::disallowed_methods, reason = "the stand-in has no other way to be told")]
             // SAFETY: each test has a process of its own, and no other thread of it reads the environment now.
-            unsafe { std::env::set_var(name, value) };
+            unsafe {
+                std::env::set_var(name, value)
+            };
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         register_standin();
@@ -151,6 +154,7 @@ impl Gateway {
         assert!(timeout(LIMIT, wait).await.is_ok(), "still waiting for {what}");
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "heartbeats and the like are of no interest here")]
     async fn take(&mut self) {
         let received = timeout(LIMIT, self.reader.read()).await.expect("nothing came").unwrap().unwrap();
         match received.body {

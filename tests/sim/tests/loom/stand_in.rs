@@ -48,8 +48,8 @@ impl Drop for Waiters {
 
 /// Like a `tracing` macro that nobody listens to.
 macro_rules! nothing {
-    ($($field:ident = $(%)? $value:expr,)* $(%$short:ident,)? $text:literal) => {
-        let _ = ($(&$value,)* $(&$short,)?);
+    ($(target: $target:expr,)? $($field:ident = $(%)? $value:expr,)* $(%$short:ident,)? $text:literal) => {
+        let _ = ($(&$target,)? $(&$value,)* $(&$short,)?);
     };
 }
 pub(crate) use nothing;
