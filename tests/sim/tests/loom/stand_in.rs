@@ -48,8 +48,11 @@ impl Drop for Waiters {
 
 /// Like a `tracing` macro that nobody listens to.
 macro_rules! nothing {
-    ($(target: $target:expr,)? $($field:ident = $(%)? $value:expr,)* $(%$short:ident,)? $text:literal) => {
-        let _ = ($(&$target,)? $(&$value,)* $(&$short,)?);
+    (target: $target:expr, $($field:ident = $(%)? $value:expr,)* $text:literal) => {
+        let _ = (&$target, $(&$value,)*);
+    };
+    ($($field:ident = $(%)? $value:expr,)* $(%$short:ident,)? $text:literal) => {
+        let _ = ($(&$value,)* $(&$short,)?);
     };
 }
 pub(crate) use nothing;
