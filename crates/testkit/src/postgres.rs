@@ -1,7 +1,6 @@
 //! A PostgreSQL server of its own for tests, with an empty cluster in a temporary folder.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 
 use account::Account;
 
-use crate::running::{ATTEMPTS, Running, Told, free_port, text, watched};
+use crate::running::{self, Running, Told, free_port, text, watched};
 
 mod account;
 
@@ -68,13 +67,7 @@ impl PostgresServer {
     /// The server that other tests of this process use already, or a new one. It stops when the last of them
     /// dropped it.
     pub fn shared() -> Result<Arc<Self>, String> {
-        let mut shared = SHARED.lock();
-        if let Some(server) = shared.upgrade() {
-            return Ok(server);
-        }
-        let server = Arc::new(Self::start()?);
-        *shared = Arc::downgrade(&server);
-        Ok(server)
+        running::shared(&SHARED, Self::start)
     }
 
     /// As [`shared`](Self::shared); `None` after a loud message where PostgreSQL is not installed.
@@ -82,18 +75,7 @@ impl PostgresServer {
     /// # Panics
     /// Where the environment variable `CI` is set: there, no test may be left out.
     pub fn shared_if_installed() -> Option<Arc<Self>> {
-        match Self::shared() {
-            Ok(server) => Some(server),
-            Err(why) => {
-                assert!(std::env::var_os("CI").is_none(), "no PostgreSQL server for the tests: {why}");
-                // Not by a macro, whose output tests keep to themselves.
-                let _ = writeln!(
-                    io::stderr(),
-                    "\nPostgreSQL is not installed: apt install postgresql; these tests did not run ({why})\n"
-                );
-                None
-            }
-        }
+        running::if_installed(Self::shared(), "PostgreSQL", "postgresql")
     }
 
     /// Makes a new, empty database and gives its URL, with user and password.
@@ -124,11 +106,7 @@ impl PostgresServer {
 
     /// Starts it again after [`stop`](Self::stop), on the same port.
     pub fn start_again(&self) -> Result<(), String> {
-        let mut running = self.running.lock();
-        if running.is_none() {
-            *running = Some(self.run()?);
-        }
-        Ok(())
+        running::start_again(&self.running, || self.run())
     }
 
     fn make_cluster(&self, password_file: &Path) -> Result<(), String> {
@@ -148,18 +126,12 @@ impl PostgresServer {
     }
 
     fn start_on_a_free_port(mut self) -> Result<Self, String> {
-        let mut failure = String::new();
-        for _ in 0..ATTEMPTS {
+        let running = running::on_free_ports(|| {
             self.port = free_port()?;
-            match self.run() {
-                Ok(running) => {
-                    self.running = Mutex::new(Some(running));
-                    return Ok(self);
-                }
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+            self.run()
+        })?;
+        self.running = Mutex::new(Some(running));
+        Ok(self)
     }
 
     fn run(&self) -> Result<Running, String> {

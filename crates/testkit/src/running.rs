@@ -1,14 +1,17 @@
 //! A server's process, which ends with the tests.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 /// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end.
 const WATCHDOG: &str = r#""$@" & server=$!; read -r line; kill -INT "$server" 2>/dev/null; wait "$server""#;
 /// Another program may take the free port before the server does.
-pub(crate) const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 /// A server that runs until this is dropped.
 #[derive(Debug)]
@@ -79,6 +82,62 @@ fn wait_until_ready(log: Option<BufReader<ChildStderr>>, told: Told) -> Result<(
     }
     std::thread::spawn(move || io::copy(&mut log.by_ref(), &mut io::sink()));
     Ok(())
+}
+
+/// The server that `shared` has while somebody uses it, or a new one.
+pub(crate) fn shared<S, E>(
+    shared: &Mutex<Weak<S>>,
+    start: impl FnOnce() -> Result<S, E>,
+) -> Result<Arc<S>, E> {
+    let mut shared = shared.lock();
+    if let Some(server) = shared.upgrade() {
+        return Ok(server);
+    }
+    let server = Arc::new(start()?);
+    *shared = Arc::downgrade(&server);
+    Ok(server)
+}
+
+/// The server; `None` after a loud message where there is none, as `name` is not installed, which is in `packages`.
+///
+/// # Panics
+/// Where the environment variable `CI` is set: there, no test may be left out.
+pub(crate) fn if_installed<S>(started: Result<S, String>, name: &str, packages: &str) -> Option<S> {
+    let why = match started {
+        Ok(server) => return Some(server),
+        Err(why) => why,
+    };
+    assert!(std::env::var_os("CI").is_none(), "no {name} server for the tests: {why}");
+    // Not by a macro, whose output tests keep to themselves.
+    let _ = writeln!(
+        io::stderr(),
+        "\n{name} is not installed: apt install {packages}; these tests did not run ({why})\n"
+    );
+    None
+}
+
+/// Runs a server again unless it runs.
+pub(crate) fn start_again(
+    running: &Mutex<Option<Running>>,
+    run: impl FnOnce() -> Result<Running, String>,
+) -> Result<(), String> {
+    let mut running = running.lock();
+    if running.is_none() {
+        *running = Some(run()?);
+    }
+    Ok(())
+}
+
+/// Tries until a server runs: each time with other ports, which somebody else may have taken meanwhile.
+pub(crate) fn on_free_ports(mut run: impl FnMut() -> Result<Running, String>) -> Result<Running, String> {
+    let mut tried = run();
+    for _ in 1..ATTEMPTS {
+        if tried.is_ok() {
+            break;
+        }
+        tried = run();
+    }
+    tried
 }
 
 /// A port of 127.0.0.1 that nobody uses now.

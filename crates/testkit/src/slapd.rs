@@ -1,7 +1,7 @@
 //! An LDAP server of its own for tests: OpenLDAP's slapd with a small directory, in `slapd/people.ldif`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::running::{ATTEMPTS, Running, Told, free_port, text, watched};
+use crate::running::{self, Running, Told, free_port, text, watched};
 
 /// The whole directory is below this.
 pub const SEARCH_BASE: &str = "dc=example,dc=com";
@@ -84,30 +84,17 @@ impl SlapdServer {
     /// # Panics
     /// Where the environment variable `CI` is set: there, no test may be left out.
     pub fn start_if_installed(membership: Membership) -> Option<Self> {
-        match Self::start(membership) {
-            Ok(server) => Some(server),
-            Err(why) => {
-                assert!(std::env::var_os("CI").is_none(), "no LDAP server for the tests: {why}");
-                // Not by a macro, whose output tests keep to themselves.
-                let _ = writeln!(
-                    io::stderr(),
-                    "\nslapd is not installed: apt install slapd ldap-utils; these tests did not run ({why})\n"
-                );
-                None
-            }
-        }
+        running::if_installed(Self::start(membership), "slapd", "slapd ldap-utils")
     }
 
     /// The server with `memberOf` that other tests of this process use already, or a new one, as of
     /// [`start_if_installed`](Self::start_if_installed). It stops when the last of them dropped it.
     pub fn shared_if_installed() -> Option<Arc<Self>> {
-        let mut shared = SHARED.lock();
-        if let Some(server) = shared.upgrade() {
-            return Some(server);
-        }
-        let server = Arc::new(Self::start_if_installed(Membership::MemberOf)?);
-        *shared = Arc::downgrade(&server);
-        Some(server)
+        running::if_installed(
+            running::shared(&SHARED, || Self::start(Membership::MemberOf)),
+            "slapd",
+            "slapd ldap-utils",
+        )
     }
 
     /// Where it talks without protection, and with StartTLS.
@@ -157,27 +144,17 @@ impl SlapdServer {
 
     /// Starts it again after [`stop`](Self::stop), on the same ports.
     pub fn start_again(&self) -> Result<(), String> {
-        let mut running = self.running.lock();
-        if running.is_none() {
-            *running = Some(self.run()?);
-        }
-        Ok(())
+        running::start_again(&self.running, || self.run())
     }
 
     fn start_on_free_ports(mut self) -> Result<Self, String> {
-        let mut failure = String::new();
-        for _ in 0..ATTEMPTS {
+        let running = running::on_free_ports(|| {
             self.port = free_port()?;
             self.tls_port = free_port()?;
-            match self.run() {
-                Ok(running) => {
-                    self.running = Mutex::new(Some(running));
-                    return Ok(self);
-                }
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+            self.run()
+        })?;
+        self.running = Mutex::new(Some(running));
+        Ok(self)
     }
 
     fn run(&self) -> Result<Running, String> {
