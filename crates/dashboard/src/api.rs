@@ -102,8 +102,8 @@ pub(crate) async fn session(
 ) -> Response {
     let seen = dashboard.seen(&entered.visitor);
     let snapshot = seen.snapshot();
-    let current = snapshot.sessions.iter().find(|session| session.id == id).map(Session::Current);
-    let ended = || snapshot.ended.iter().find(|session| session.id == id).map(Session::Ended);
+    let current = snapshot.session(&id).map(Session::Current);
+    let ended = || snapshot.ended_session(&id).map(Session::Ended);
     match current.or_else(ended) {
         Some(session) => json(&session),
         None => refused_for(&Trouble::NotFound),

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::model::{SessionView, Snapshot, SubscriberView};
+use crate::model::{EndedSession, SessionView, Snapshot, SubscriberView};
 
 /// A subscriber that is behind, with its session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,18 @@ impl SessionView {
     /// What people call it.
     pub(crate) fn display_name(&self) -> &str {
         if self.client_name.is_empty() { "unnamed" } else { &self.client_name }
+    }
+}
+
+impl Snapshot {
+    /// The session that is there with this id.
+    pub(crate) fn session(&self, id: &str) -> Option<&SessionView> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    /// The session with this id, of those that ended not long ago.
+    pub(crate) fn ended_session(&self, id: &str) -> Option<&EndedSession> {
+        self.ended.iter().find(|session| session.id == id)
     }
 }
 

@@ -79,7 +79,7 @@ impl Totals {
         let mut totals = Self { sessions: sessions.len(), ..Self::default() };
         for session in sessions {
             totals.ready += usize::from(session.state == "ready");
-            totals.subscribers += session.subscribers.iter().filter(|who| !who.is_internal).count();
+            totals.subscribers += session.clients().count();
             totals.events_per_second += session.events_per_second;
             totals.received_events += session.received_events;
             totals.held_bytes += session.ring.held_bytes;

@@ -1,5 +1,6 @@
 //! What people look at. Each page is whole without scripts; with them, it keeps itself up to date.
 
+mod after;
 pub(crate) mod audit;
 mod confirm;
 pub(crate) mod end;

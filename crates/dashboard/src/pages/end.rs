@@ -118,7 +118,7 @@ fn ask(dashboard: &Dashboard, entered: &Entered, id: &str, asks: &Asks<'_>) -> R
         return trouble.page(entered);
     }
     let seen = dashboard.seen(&entered.visitor);
-    let Some(session) = seen.snapshot().sessions.iter().find(|session| session.id == id) else {
+    let Some(session) = seen.snapshot().session(id) else {
         return Trouble::NotFound.page(entered);
     };
     let back = format!("/sessions/{}", session.id);

@@ -3,13 +3,13 @@
 pub(crate) mod change;
 mod form;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::after::{After, done};
 use super::format;
 use super::layout::{Page, Place};
 use super::parts::{chip, day, empty, is_empty, notice};
@@ -22,21 +22,15 @@ use crate::state::Dashboard;
 /// What was done just before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Done {
+pub(crate) enum Done {
     Revoked,
-}
-
-/// What the address has after the path.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
-    done: Option<Done>,
 }
 
 /// `GET /keys`.
 pub(crate) async fn show(
     State(dashboard): State<Dashboard>,
     entered: Entered,
-    asked: Result<Query<Asked>, QueryRejection>,
+    after: After<Done>,
 ) -> Response {
     if !entered.visitor.may(Action::ReadKeys) {
         return Trouble::NotAllowed.page(&entered);
@@ -45,11 +39,10 @@ pub(crate) async fn show(
         Ok(keys) => keys,
         Err(error) => return Trouble::from(error).page(&entered),
     };
-    let done = asked.ok().and_then(|asked| asked.0.done);
     let may_change = entered.visitor.may(Action::ChangeKeys);
     Page { title: "API keys", place: Place::Keys, entered: &entered }
         .with(&html! {
-            @match done {
+            @match done(after) {
                 Some(Done::Revoked) => (notice("The key was revoked. What it had going on ends within moments.")),
                 None => {}
             }

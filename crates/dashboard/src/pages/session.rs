@@ -22,9 +22,9 @@ pub(crate) async fn show(
 ) -> Response {
     let seen = dashboard.seen(&entered.visitor);
     let snapshot = seen.snapshot();
-    let content = if let Some(session) = snapshot.sessions.iter().find(|session| session.id == id) {
+    let content = if let Some(session) = snapshot.session(&id) {
         current(session, snapshot, &entered, dashboard.settings.show_tag_values)
-    } else if let Some(session) = snapshot.ended.iter().find(|session| session.id == id) {
+    } else if let Some(session) = snapshot.ended_session(&id) {
         ended(session)
     } else {
         return Trouble::NotFound.page(&entered);

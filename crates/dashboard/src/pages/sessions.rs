@@ -1,10 +1,10 @@
 //! `/sessions`: those that are there, and those that ended not long ago.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::after::{After, done};
 use super::layout::{Page, Place};
 use super::parts::{bound, bound_chip, empty, is_empty, meter, notice};
 use super::{format, sample};
@@ -21,22 +21,12 @@ pub(crate) enum Done {
     Killed,
 }
 
-/// What the address has after the path.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Asked {
-    done: Option<Done>,
-}
-
 /// `GET /sessions`.
-pub(crate) async fn show(
-    State(dashboard): State<Dashboard>,
-    entered: Entered,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Markup {
+pub(crate) async fn show(State(dashboard): State<Dashboard>, entered: Entered, after: After<Done>) -> Markup {
     let seen = dashboard.seen(&entered.visitor);
     let snapshot = seen.snapshot();
     Page { title: "Sessions", place: Place::Sessions, entered: &entered }.with(&html! {
-        @match asked.ok().and_then(|asked| asked.0.done) {
+        @match done(after) {
             Some(Done::Closed) => (notice("The session is being closed.")),
             Some(Done::Killed) => (notice("The worker was ended; its session ends with it.")),
             None => {}
