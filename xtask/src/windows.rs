@@ -127,8 +127,7 @@ fn setup() -> anyhow::Result<()> {
 
 /// Everything that is missing, for people.
 fn missing() -> anyhow::Result<Vec<String>> {
-    let mut missing = tools::missing();
-    missing.extend(tools::missing_startup_objects());
+    let mut missing = tools::missing_to_build();
     missing.extend(chroot::missing()?);
     Ok(missing)
 }

@@ -114,7 +114,7 @@ pub(super) fn programs(release: bool) -> anyhow::Result<()> {
 
 /// Building needs no 32-bit Wine.
 fn ready_to_build() -> anyhow::Result<()> {
-    if tools::missing().is_empty() && tools::missing_startup_objects().is_none() { Ok(()) } else { ready() }
+    if tools::missing_to_build().is_empty() { Ok(()) } else { ready() }
 }
 
 /// A program with tests.

@@ -18,9 +18,7 @@ const NAMES_OF_CHANCE: [&str; 2] = ["*_imports_lib", "*_imports_lib_iname"];
 
 /// What is missing to build them.
 pub(crate) fn missing() -> Vec<String> {
-    let mut missing = tools::missing();
-    missing.extend(tools::missing_startup_objects());
-    missing
+    tools::missing_to_build()
 }
 
 /// Builds them, and gives the name and the place of each.

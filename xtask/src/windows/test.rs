@@ -94,14 +94,8 @@ pub(crate) fn in_ci() -> anyhow::Result<Option<String>> {
     let missing = missing()?;
     if !missing.is_empty() && !tools::may_install() {
         let missing = missing.join(", ");
-        eprintln!(
-            "
-WARNING: THE WINDOWS SIDE IS NOT TESTED. Not there: {missing}"
-        );
-        eprintln!(
-            "As root on Debian, `cargo xtask windows setup` gets it
-"
-        );
+        eprintln!("\nWARNING: THE WINDOWS SIDE IS NOT TESTED. Not there: {missing}");
+        eprintln!("As root on Debian, `cargo xtask windows setup` gets it\n");
         return Ok(Some(format!("THE WINDOWS SIDE IS NOT TESTED; not there: {missing}")));
     }
     set_up_where_possible()?;

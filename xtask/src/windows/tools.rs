@@ -33,7 +33,7 @@ const PACKAGES: [(&str, &str); 8] = [
 const STARTUP_OBJECTS: [&str; 2] = ["rsbegin", "rsend"];
 
 /// Packages that are not installed.
-pub(super) fn missing() -> Vec<String> {
+fn missing() -> Vec<String> {
     let absent = PACKAGES.iter().filter(|(file, _)| !Path::new(file).exists());
     let mut packages: Vec<String> = absent.map(|(_, package)| (*package).to_owned()).collect();
     packages.dedup();
@@ -77,9 +77,16 @@ fn startup_object(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The start-up objects, when they are missing.
-pub(super) fn missing_startup_objects() -> Option<String> {
+fn missing_startup_objects() -> Option<String> {
     let there = |name: &&str| startup_object(name).is_ok_and(|path| path.exists());
     (!STARTUP_OBJECTS.iter().all(there)).then(|| "the start-up objects for 32-bit Windows".to_owned())
+}
+
+/// What is missing to build; running what was built needs 32-bit Wine, too.
+pub(super) fn missing_to_build() -> Vec<String> {
+    let mut missing = missing();
+    missing.extend(missing_startup_objects());
+    missing
 }
 
 /// Compiles the start-up objects that are missing into the compiler's folder.

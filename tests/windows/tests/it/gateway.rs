@@ -25,11 +25,8 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Registers the stand-in, and starts a gateway whose workers talk to it.
     pub(crate) async fn start() -> Self {
-        let mut register = programs::run_narrow("regsvr32".as_ref());
-        register.arg("/s").arg(programs::narrow("mxgateway_com_standin.dll")).stdin(Stdio::null());
-        let registered =
-            within("the stand-in is registered", register.status()).await.expect("regsvr32 runs");
-        assert!(registered.success(), "regsvr32: {registered}");
+        let regsvr32 = programs::run_narrow("regsvr32".as_ref());
+        programs::register_standin(regsvr32, &programs::narrow("mxgateway_com_standin.dll")).await;
 
         let folder = programs::folder();
         let log = fs::File::create(folder.path().join("gateway.log")).expect("a log file");

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::Endpoint;
 
-use crate::programs::{folder, wide};
+use crate::programs::{folder, register_standin, wide};
 
 const WINE: &str = "/usr/lib/wine/wine64";
 const SERVER: &str = "/usr/lib/wine/wineserver64";
@@ -91,12 +91,9 @@ impl Prefix {
 
     /// Lists MXAccess's stand-in.
     pub(crate) async fn register_standin(&self) {
-        let mut register = self.wine();
-        register.args(["regsvr32", "/s"]).arg(wide("mxgateway_com_standin.dll"));
-        register.stdout(Stdio::null()).stderr(Stdio::null());
-        let registered =
-            within("the stand-in is registered", register.status()).await.expect("regsvr32 runs");
-        assert!(registered.success(), "regsvr32: {registered}");
+        let mut regsvr32 = self.wine();
+        regsvr32.arg("regsvr32");
+        register_standin(regsvr32, &wide("mxgateway_com_standin.dll")).await;
     }
 
     /// Runs the gateway's program to its end.

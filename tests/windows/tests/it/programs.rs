@@ -3,7 +3,9 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use mxgateway_e2e::within;
 use tokio::process::Command;
 
 fn told(variable: &str) -> PathBuf {
@@ -30,6 +32,14 @@ pub(crate) fn run_narrow(program: &Path) -> Command {
     let mut command = Command::new(told("MXGW_WINDOWS_RUN"));
     command.args(["windows", "run", "--32"]).arg(program);
     command
+}
+
+/// Lists MXAccess's stand-in, by a command that runs Windows' own `regsvr32`.
+pub(crate) async fn register_standin(mut regsvr32: Command, standin: &Path) {
+    regsvr32.arg("/s").arg(standin);
+    regsvr32.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let registered = within("the stand-in is registered", regsvr32.status()).await.expect("regsvr32 runs");
+    assert!(registered.success(), "regsvr32: {registered}");
 }
 
 /// A new folder below the one that Windows programs see.
