@@ -11,10 +11,13 @@ use mxgateway_auth::scope::Scopes;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(key) = ApiKey::from_header(text) {
+        let text = text.trim_end_matches(' ');
         // Only one text is a key's, but for the case of what stands before it.
         let id = key.id().as_str();
         assert!(text.len() >= "Bearer mxgw__".len() + id.len() + 43, "{id}");
-        assert!(!format!("{key:?}").contains(&text[text.len() - 43..]), "the secret is shown");
+        // An id may spell the secret, but nothing else that is shown may.
+        let shown = format!("{key:?}").replace(&format!("{id:?}"), "");
+        assert!(!shown.contains(&text[text.len() - 43..]), "the secret is shown");
     }
     if let Ok(scopes) = text.parse::<Scopes>() {
         assert_eq!(scopes.to_string().parse::<Scopes>().ok(), Some(scopes));
