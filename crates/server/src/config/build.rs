@@ -1,5 +1,7 @@
 //! Checked values to typed sections.
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -8,7 +10,7 @@ use std::time::Duration;
 
 use mxgateway_session_core::distributor::BackpressurePolicy;
 
-use super::kind::Value;
+use super::kind::{Groups, Value};
 use super::load::Checked;
 use super::problem::Problem;
 use super::typed::{
@@ -28,7 +30,7 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
             shutdown_timeout: values.seconds("server.shutdown_timeout_seconds")?,
             data_directory: data_directory.clone(),
         },
-        http: HttpConfig { listen: values.address_if_any("http.listen")? },
+        http: HttpConfig { listen: values.address_if_any("http.listen")?, tls: values.flag("http.tls")? },
         auth: AuthConfig {
             mode: match values.text("auth.mode")? {
                 "disabled" => AuthMode::Disabled,
@@ -49,6 +51,8 @@ pub(super) fn config(values: &BTreeMap<&'static str, Checked>) -> Result<Config,
             },
         },
         tls: tls(&values)?,
+        dashboard: access::dashboard(&values)?,
+        ldap: access::ldap(&values)?,
         sessions: SessionsConfig {
             max_sessions: values.non_zero("sessions.max_sessions")?,
             default_command_timeout: values.seconds("sessions.default_command_timeout_seconds")?,
@@ -183,6 +187,20 @@ impl Values<'_> {
 
     fn url(&self, key: &str) -> Result<String, Problem> {
         self.take(key, |value| if let Value::Url(url) = value { Some(url.clone()) } else { None })
+    }
+
+    fn text_if_any(&self, key: &str) -> Result<Option<String>, Problem> {
+        self.text(key).map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    fn secret_if_any(&self, key: &str) -> Result<Option<String>, Problem> {
+        let secret =
+            self.take(key, |value| if let Value::Secret(text) = value { Some(text.clone()) } else { None })?;
+        Ok(Some(secret).filter(|text| !text.is_empty()))
+    }
+
+    fn groups(&self, key: &str) -> Result<Groups, Problem> {
+        self.take(key, |value| if let Value::Groups(groups) = value { Some(groups.clone()) } else { None })
     }
 
     fn address_if_any(&self, key: &str) -> Result<Option<SocketAddr>, Problem> {

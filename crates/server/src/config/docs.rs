@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{KEYS, Key, ORDERS, Preset};
+use super::keys::{Key, ORDERS, Preset, keys};
 use super::kind::Kind;
 
 const INTRODUCTION: &str = "\
@@ -21,13 +21,15 @@ where its value comes from; an unknown key is a problem. `mxgateway config check
 
 Durations are plain numbers of seconds and may have a fraction. Sizes are bytes, or text such as
 `\"16 MiB\"` with B, KiB, MiB or GiB. [A sample](../deploy/config/mxgateway.toml) has every key.
+Keys that take groups are tables in the file; elsewhere the same is written as text, such as
+`{ GwAdmin = \"administrator\" }`.
 ";
 
 /// `docs/configuration.md`.
 pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     let mut section = "";
-    for key in KEYS {
+    for key in keys() {
         if key.section() != section {
             section = key.section();
             let _ =
@@ -58,7 +60,7 @@ pub fn sample() -> String {
 "
     .to_owned();
     let mut section = "";
-    for key in KEYS {
+    for key in keys() {
         if key.section() != section {
             section = key.section();
             let _ = write!(text, "\n[{section}]\n");
@@ -97,7 +99,12 @@ fn default_in_toml(key: &Key) -> String {
             | Kind::HostNames
             | Kind::Path { .. }
             | Kind::SocketDirectory
-            | Kind::LogFilter => format!("{text:?}"),
+            | Kind::LogFilter
+            | Kind::Text { .. }
+            | Kind::Secret
+            | Kind::HostName { .. }
+            | Kind::LdapAttribute => format!("{text:?}"),
+            Kind::GroupRoles | Kind::GroupTags => "{}".to_owned(),
         },
         Preset::WorkerBesideGateway => "\"/opt/mxgateway/bin/mxgateway-worker\"".to_owned(),
         Preset::RuntimeDirectory => "\"/run/mxgateway\"".to_owned(),

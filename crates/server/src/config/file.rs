@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use figment::value::Value as Raw;
+use figment::value::{Dict, Value as Raw};
 use toml::de::DeTable;
 
-use super::keys::KEYS;
+use super::keys::keys;
 use super::problem::{ConfigError, Problem};
 
 /// More than any real configuration has; keeps a wrong path from filling the memory.
@@ -69,7 +69,7 @@ pub(super) fn parse(
                 source: source(path, text, key.span().start),
             });
         }
-        if section.is_empty() && !KEYS.iter().any(|key| key.section() == name) {
+        if section.is_empty() && !keys().any(|key| key.section() == name) {
             settings.push(FileSetting { path: name.to_string(), raw: Raw::from(""), source: section_source });
         }
     }
@@ -82,10 +82,12 @@ fn raw(value: &toml::Value) -> Raw {
         toml::Value::Integer(number) => Raw::from(*number),
         toml::Value::Float(number) => Raw::from(*number),
         toml::Value::Boolean(flag) => Raw::from(*flag),
-        // No key takes these; that they are not a single value is all that matters.
-        toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-            Raw::from(Vec::<Raw>::new())
+        toml::Value::Array(values) => Raw::from(values.iter().map(raw).collect::<Vec<_>>()),
+        toml::Value::Table(table) => {
+            Raw::from(table.iter().map(|(name, value)| (name.clone(), raw(value))).collect::<Dict>())
         }
+        // No key takes one; that it is not a single value is all that matters.
+        toml::Value::Datetime(_) => Raw::from(Vec::<Raw>::new()),
     }
 }
 

@@ -1,15 +1,23 @@
 //! What values a key takes: reading one, and saying what is allowed.
 
+mod groups;
+mod texts;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::value::Value as Raw;
 
+pub(super) use groups::Groups;
+use texts::{LEVELS, read_attribute, read_filter, read_host, read_names, without_password};
+
 /// A Unix socket's path may have about 107 bytes; a socket's own name takes 22 of them.
 const SOCKET_DIRECTORY_LIMIT: usize = 80;
 
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// Stands for a secret.
+const REDACTED: &str = "<redacted>";
+
 const UNITS: [(&str, u32); 4] = [("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30)];
 
 /// The type and range of a key.
@@ -47,6 +55,20 @@ pub(super) enum Kind {
     },
     SocketDirectory,
     LogFilter,
+    /// Any text.
+    Text {
+        empty: Option<&'static str>,
+    },
+    /// Not shown; empty for none.
+    Secret,
+    HostName {
+        empty: Option<&'static str>,
+    },
+    LdapAttribute,
+    /// Groups of the directory, each with a role.
+    GroupRoles,
+    /// Groups of the directory, each with some tags.
+    GroupTags,
 }
 
 /// A value that its key's kind has accepted.
@@ -59,6 +81,8 @@ pub(super) enum Value {
     Text(String),
     /// May have a password in it.
     Url(String),
+    Secret(String),
+    Groups(Groups),
     Address(SocketAddr),
     Path(PathBuf),
 }
@@ -84,20 +108,30 @@ impl Kind {
             Self::Backend => "simulator, or lmxproxy on Windows".to_owned(),
             Self::Address { empty } => format!(
                 "an IP address and a port, such as 127.0.0.1:5120 or [::1]:5120{}",
-                empty.map_or_else(String::new, |meaning| format!(", or empty for {meaning}"))
+                or_empty(empty)
             ),
             Self::DatabaseUrl => {
                 "postgres://USER:PASSWORD@HOST/DATABASE, or empty for SQLite's `auth.db` in `server.data_directory`"
                     .to_owned()
             }
             Self::HostNames => "names or IP addresses, separated by commas, or empty".to_owned(),
-            Self::Path { empty: None } => "a path".to_owned(),
-            Self::Path { empty: Some(meaning) } => format!("a path, or empty for {meaning}"),
+            Self::Path { empty } => format!("a path{}", or_empty(empty)),
             Self::SocketDirectory => format!("a path of at most {SOCKET_DIRECTORY_LIMIT} bytes"),
             Self::LogFilter => format!(
                 "a level ({}) or target=level, several separated by commas, such as info,mxgateway_server=debug",
                 LEVELS.join(", ")
             ),
+            Self::Text { empty } => format!("a text{}", or_empty(empty)),
+            Self::Secret => "a text, or empty for none".to_owned(),
+            Self::HostName { empty } => format!("a host name or an IP address{}", or_empty(empty)),
+            Self::LdapAttribute => "the name of an attribute".to_owned(),
+            Self::GroupRoles => {
+                "groups with `administrator` or `viewer`, such as { GwAdmin = \"administrator\" }, or empty for none"
+                    .to_owned()
+            }
+            Self::GroupTags => {
+                "groups with tags, such as { Operators = [\"line-1\", \"line-2\"] }, or empty for none".to_owned()
+            }
         }
     }
 
@@ -157,12 +191,23 @@ impl Kind {
                 text => Ok(Value::Path(PathBuf::from(text))),
             },
             Self::LogFilter => read_filter(text(raw)?).map(Value::Text),
+            Self::Text { empty } | Self::HostName { empty } if text(raw)?.is_empty() => match empty {
+                Some(_) => Ok(Value::Text(String::new())),
+                None => Err("is empty".to_owned()),
+            },
+            Self::Text { .. } => Ok(Value::Text(text(raw)?.to_owned())),
+            // A wrong one must not be in the message either.
+            Self::Secret => text(raw).map(|text| Value::Secret(text.to_owned())),
+            Self::HostName { .. } => read_host(text(raw)?).map(Value::Text),
+            Self::LdapAttribute => read_attribute(text(raw)?).map(Value::Text),
+            Self::GroupRoles => groups::roles(raw).map(Value::Groups),
+            Self::GroupTags => groups::tags(raw).map(Value::Groups),
         }
     }
 }
 
 impl Value {
-    /// For `config show`; [`Kind::read`] takes it back.
+    /// For `config show`; [`Kind::read`] takes it back, but for what has a secret in it.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Flag(flag) => flag.to_string(),
@@ -171,6 +216,9 @@ impl Value {
             Self::Bytes(bytes) => bytes.to_string(),
             Self::Text(text) => text.clone(),
             Self::Url(url) => without_password(url),
+            Self::Secret(secret) if secret.is_empty() => String::new(),
+            Self::Secret(_) => REDACTED.to_owned(),
+            Self::Groups(groups) => groups.to_string(),
             Self::Address(address) => address.to_string(),
             Self::Path(path) => path.display().to_string(),
         }
@@ -181,7 +229,13 @@ impl Value {
         match self {
             Self::Count(number) | Self::Bytes(number) => Some(u128::from(*number)),
             Self::Seconds(seconds) => Some(seconds.as_nanos()),
-            Self::Flag(_) | Self::Text(_) | Self::Url(_) | Self::Address(_) | Self::Path(_) => None,
+            Self::Flag(_)
+            | Self::Text(_)
+            | Self::Url(_)
+            | Self::Secret(_)
+            | Self::Groups(_)
+            | Self::Address(_)
+            | Self::Path(_) => None,
         }
     }
 }
@@ -193,6 +247,10 @@ pub(super) fn size(bytes: u64) -> String {
         .rev()
         .find(|(_, shift)| bytes >= 1 << shift && bytes.trailing_zeros() >= *shift)
         .map_or_else(|| bytes.to_string(), |(unit, shift)| format!("{} {unit}", bytes >> shift))
+}
+
+fn or_empty(empty: Option<&str>) -> String {
+    empty.map_or_else(String::new, |meaning| format!(", or empty for {meaning}"))
 }
 
 fn or_zero(zero: Option<&str>) -> String {
@@ -273,47 +331,4 @@ fn read_bytes(text: &str, min: u64, max: u64) -> Result<u64, String> {
 
 fn read_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an IP address with a port"))
-}
-
-fn read_names(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    let good = |c: char| c.is_ascii_alphanumeric() || "-._:*".contains(c);
-    match names.iter().find(|name| !name.chars().all(good)) {
-        Some(name) => Err(format!("{name:?} is neither a host name nor an IP address")),
-        None => Ok(names.join(",")),
-    }
-}
-
-/// `scheme://user:***@rest`.
-fn without_password(url: &str) -> String {
-    let parts = url
-        .split_once("://")
-        .and_then(|(scheme, rest)| rest.rsplit_once('@').map(|(login, host)| (scheme, login, host)));
-    let shown = match parts {
-        Some((scheme, login, host)) => {
-            let user = login.split_once(':').map_or(login, |(user, _)| user);
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => url.to_owned(),
-    };
-    // A password may also be a parameter.
-    match shown.split_once('?') {
-        Some((before, _)) => format!("{before}?***"),
-        None => shown,
-    }
-}
-
-fn read_filter(filter: &str) -> Result<String, String> {
-    let parts: Vec<&str> = filter.split(',').map(str::trim).collect();
-    for part in &parts {
-        let (target, level) = part.rsplit_once('=').map_or((None, *part), |(t, l)| (Some(t), l));
-        if !LEVELS.contains(&level) {
-            return Err(format!("{level:?} is not a level"));
-        }
-        let good = |c: char| c.is_ascii_alphanumeric() || "_:-".contains(c);
-        if target.is_some_and(|target| target.is_empty() || !target.chars().all(good)) {
-            return Err(format!("{part:?} names no target before its ="));
-        }
-    }
-    Ok(parts.join(","))
 }

@@ -9,9 +9,10 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::build;
 use super::environment::{ENVIRONMENT_PREFIX, Surroundings};
 use super::file;
-use super::keys::{ADDRESSES, KEYS, Key, ORDERS};
+use super::keys::{Key, keys};
 use super::kind::Value;
 use super::problem::{ConfigError, Problem};
+use super::rules;
 use super::typed::{Config, TlsMode};
 
 /// The file that is read when none is named, if it is there.
@@ -89,7 +90,7 @@ impl Config {
             given.extend(file::read(path, &mut problems)?);
         }
         let mut figment = Figment::new();
-        for key in KEYS {
+        for key in keys() {
             let raw = Raw::from(key.preset.text(&sources.surroundings));
             figment = figment.merge(Layer::new(key.path, raw, "default"));
         }
@@ -107,14 +108,11 @@ impl Config {
             }
         }
         let values = check(&figment, &mut problems);
-        check_orders(&values, &mut problems);
-        check_exposure(&values, &mut problems);
-        check_certificate(&values, &mut problems);
+        rules::check(&values, &mut problems);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
-        let settings = KEYS
-            .iter()
+        let settings = keys()
             .filter_map(|key| values.get(key.path).map(|checked| (key.path, checked)))
             .map(|(key, checked)| Setting {
                 key,
@@ -157,6 +155,12 @@ impl Loaded {
         }
         if let Some(path) = &self.config.tls.client_ca_path {
             named.push(("tls.client_ca_path", path));
+        }
+        if let Some(path) = &self.config.ldap.ca_file {
+            named.push(("ldap.ca_file", path));
+        }
+        if let Some(path) = &self.config.ldap.service_account_password_path {
+            named.push(("ldap.service_account_password_path", path));
         }
         let source_of = |key: &str| {
             self.settings
@@ -212,7 +216,7 @@ pub(super) struct Checked {
 
 fn check(figment: &Figment, problems: &mut Vec<Problem>) -> BTreeMap<&'static str, Checked> {
     let mut values = BTreeMap::new();
-    for key in KEYS {
+    for key in keys() {
         let source = figment
             .find_metadata(key.path)
             .map_or_else(|| "default".to_owned(), |data| data.name.to_string());
@@ -233,77 +237,6 @@ fn check(figment: &Figment, problems: &mut Vec<Problem>) -> BTreeMap<&'static st
     values
 }
 
-/// Without keys nobody but this machine may reach the gateway.
-fn check_exposure(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {
-    let is = |key: &str, text: &str| {
-        values.get(key).is_some_and(|checked| checked.value == Value::Text(text.to_owned()))
-    };
-    if !is("auth.mode", "disabled") {
-        return;
-    }
-    for key in ADDRESSES {
-        let Some(checked) = values.get(key) else { continue };
-        let Value::Address(address) = &checked.value else { continue };
-        if !address.ip().is_loopback() {
-            problems.push(Problem {
-                key: (*key).to_owned(),
-                source: checked.source.clone(),
-                what: format!("{address} can be reached from other machines, and auth.mode is disabled"),
-                allowed: "use a loopback address, or auth.mode = \"api_key\"".to_owned(),
-            });
-        }
-    }
-}
-
-/// A certificate from files needs its files.
-fn check_certificate(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {
-    let Some(mode) = values.get("tls.mode").filter(|mode| mode.value == Value::Text("files".to_owned()))
-    else {
-        return;
-    };
-    for key in ["tls.certificate_path", "tls.private_key_path"] {
-        let named = values.get(key).is_none_or(
-            |checked| matches!(&checked.value, Value::Path(path) if !path.as_os_str().is_empty()),
-        );
-        if !named {
-            problems.push(Problem {
-                key: key.to_owned(),
-                source: mode.source.clone(),
-                what: "is empty, and tls.mode is files".to_owned(),
-                allowed: "name a PEM file".to_owned(),
-            });
-        }
-    }
-}
-
-fn check_orders(values: &BTreeMap<&'static str, Checked>, problems: &mut Vec<Problem>) {
-    for order in ORDERS {
-        // A key with a problem of its own is not judged against another.
-        let (Some(smaller), Some(larger)) = (values.get(order.smaller), values.get(order.larger)) else {
-            continue;
-        };
-        let (low, high) = (smaller.value.quantity(), larger.value.quantity());
-        if low > high || (low == high && !order.may_be_equal) {
-            problems.push(Problem {
-                key: order.larger.to_owned(),
-                source: larger.source.clone(),
-                what: format!(
-                    "{} does not go with {} = {} (from {})",
-                    larger.value.text(),
-                    order.smaller,
-                    smaller.value.text(),
-                    smaller.source
-                ),
-                allowed: format!(
-                    "it must be {}: {}",
-                    if order.may_be_equal { "at least as large" } else { "larger" },
-                    order.why
-                ),
-            });
-        }
-    }
-}
-
 /// `MXGATEWAY_SECTION__KEY` as settings.
 fn variables(surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Vec<(String, Raw, String)> {
     let mut settings = Vec::new();
@@ -312,7 +245,7 @@ fn variables(surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Vec<(S
         let Some((section, key)) = rest.split_once("__") else {
             // Other programs set variables with this prefix too (Kubernetes does for a service of that
             // name), so only one that is plainly meant for us is refused.
-            let meant = KEYS.iter().find(|key| key.variable().replace("__", "_") == *name);
+            let meant = keys().find(|key| key.variable().replace("__", "_") == *name);
             if let Some(key) = meant {
                 problems.push(Problem {
                     key: key.path.to_owned(),
@@ -339,12 +272,12 @@ fn variables(surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Vec<(S
 }
 
 fn unknown(path: String, source: String) -> Problem {
-    let name = path.split_once('.').map_or(path.as_str(), |(_, name)| name);
-    let nearest = KEYS
-        .iter()
+    let name = path.split_once('.').map(|(_, name)| name);
+    let nearest = keys()
         .map(|key| {
             // The right name in the wrong section is nearer than any misspelling.
-            let distance = if key.name() == name { 0 } else { strsim::damerau_levenshtein(key.path, &path) };
+            let distance =
+                if Some(key.name()) == name { 0 } else { strsim::damerau_levenshtein(key.path, &path) };
             (distance, key.path)
         })
         .min()

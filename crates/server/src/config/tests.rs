@@ -2,10 +2,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mxgateway_dashboard::access::Role;
 use mxgateway_session_core::distributor::BackpressurePolicy;
 
-use super::keys::KEYS;
-use super::{Config, ConfigError, FileChoice, Loaded, Override, Problem, Sources, Surroundings, file, kind};
+use super::keys::{Key, keys};
+use super::{
+    Config, ConfigError, FileChoice, LdapTransport, Loaded, Override, Problem, Sources, Surroundings, file,
+    kind,
+};
 
 fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
     Surroundings {
@@ -79,7 +83,7 @@ fn later_sources_win_and_each_value_tells_its_source() {
     assert_eq!(source("sessions.default_lease_seconds"), "MXGATEWAY_SESSIONS__DEFAULT_LEASE_SECONDS");
     assert!(source("sessions.detach_grace_seconds").ends_with("gateway.toml:3"));
     assert_eq!(source("server.listen"), "default");
-    assert_eq!(loaded.settings.len(), KEYS.len());
+    assert_eq!(loaded.settings.len(), keys().count());
 }
 
 #[test]
@@ -203,6 +207,15 @@ fn values_are_explained_at_their_borders() {
         ("workers.runtime_directory", "", "empty"),
         ("workers.executable_path", "", "empty"),
         ("workers.backend", "opc", "not known"),
+        ("ldap.server", "ldaps://plant", "neither a host name"),
+        ("ldap.user_name_attribute", "a)(b", "no name of an attribute"),
+        ("ldap.user_name_attribute", "", "no name of an attribute"),
+        ("dashboard.group_to_role", "Admins", "not a table"),
+        ("dashboard.group_to_role", "{ A = 'viewer' }\nb = 1", "not a table"),
+        ("dashboard.group_to_role", "{ A = 'owner' }", "\"A\" has \"owner\", which is no role"),
+        ("dashboard.group_to_role", "{ A = ['viewer'] }", "which is no role"),
+        ("dashboard.group_to_role", "{ ' ' = 'viewer' }", "without a name"),
+        ("dashboard.group_to_session_tag", "{ A = [1] }", "which is no tag"),
     ];
     for (key, value, expected) in cases {
         let found = problem(key, value);
@@ -255,6 +268,82 @@ fn the_password_of_a_database_is_not_shown() {
     }
 }
 
+fn keys_of(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.key.as_str()).collect()
+}
+
+#[test]
+fn groups_are_a_table_in_the_file_and_the_same_as_text_elsewhere() {
+    let file = r#"
+[dashboard]
+group_to_role = { GwAdmin = "administrator", "cn=Ops,ou=groups,dc=plant" = "viewer" }
+[dashboard.group_to_session_tag]
+"Ops one" = ["line-1", "line-2"]
+Guests = "hall"
+"#;
+    let loaded = load(file, &[], &[]).unwrap();
+    let dashboard = loaded.config.dashboard.clone();
+    assert_eq!(dashboard.group_to_role["GwAdmin"], Role::Administrator);
+    assert_eq!(dashboard.group_to_role["cn=Ops,ou=groups,dc=plant"], Role::Viewer);
+    assert_eq!(dashboard.group_to_session_tag["Ops one"].len(), 2);
+    assert_eq!(dashboard.group_to_session_tag["Guests"].first().unwrap(), "hall");
+    let shown = |key: &str| loaded.settings.iter().find(|setting| setting.key == key).unwrap().clone();
+    let (roles, tags) = (shown("dashboard.group_to_role"), shown("dashboard.group_to_session_tag"));
+    assert_eq!(tags.value, r#"{ "Guests" = ["hall"], "Ops one" = ["line-1", "line-2"] }"#);
+    assert!(roles.source.ends_with("gateway.toml:3") && tags.source.ends_with("gateway.toml:4"), "{tags:?}");
+    // The same from the environment, which wins over the file.
+    let variables = [("MXGATEWAY_DASHBOARD__GROUP_TO_SESSION_TAG", tags.value.as_str())];
+    let again = load("", &variables, &[set(roles.key, &roles.value)]).unwrap().config;
+    assert_eq!(again.dashboard, dashboard);
+    let other = load(file, &[("MXGATEWAY_DASHBOARD__GROUP_TO_ROLE", "{ A = 'viewer' }")], &[]).unwrap();
+    assert_eq!(other.config.dashboard.group_to_role.len(), 1);
+}
+
+#[test]
+fn the_directory_is_asked_for_whole_and_in_secret() {
+    let on = set("ldap.enabled", "true");
+    let found = problems(load("", &[], std::slice::from_ref(&on)));
+    assert_eq!(keys_of(&found), ["ldap.server", "ldap.search_base", "dashboard.group_to_role"]);
+    let whole = |more: &[(&str, &str)]| {
+        let mut settings = vec![
+            on.clone(),
+            set("ldap.server", "directory.plant"),
+            set("ldap.search_base", "dc=plant"),
+            set("dashboard.group_to_role", "{ Ops = 'viewer' }"),
+        ];
+        settings.extend(more.iter().map(|(key, value)| set(key, value)));
+        load("", &[], &settings)
+    };
+    let ldap = whole(&[]).unwrap().config.ldap;
+    assert_eq!((ldap.port, ldap.transport), (636, LdapTransport::Ldaps));
+    let found = problems(whole(&[("ldap.transport", "none"), ("ldap.service_account_dn", "cn=search")]));
+    assert_eq!(keys_of(&found), ["ldap.transport", "ldap.service_account_password"]);
+    let plain = [("ldap.transport", "none"), ("ldap.allow_insecure", "true")];
+    assert_eq!(whole(&plain).unwrap().config.ldap.port, 389);
+    let both = [("ldap.service_account_password", "se-cret"), ("ldap.service_account_password_path", "p")];
+    let error = whole(&both).unwrap_err();
+    assert!(!error.to_string().contains("se-cret"), "{error}");
+    assert_eq!(keys_of(&problems(Err(error))), ["ldap.service_account_password_path"]);
+
+    let loaded =
+        whole(&[("ldap.service_account_dn", "cn=search"), ("ldap.service_account_password", "se-cret")])
+            .unwrap();
+    assert_eq!(loaded.config.ldap.service_account_password.as_deref(), Some("se-cret"));
+    assert!(!format!("{:?} {:?}", loaded.config, loaded.settings).contains("se-cret"));
+    let missing = whole(&[("ldap.ca_file", "none.pem"), ("ldap.service_account_password_path", "none")]);
+    let missing: Vec<String> =
+        missing.unwrap().missing_files().into_iter().map(|problem| problem.key).collect();
+    assert_eq!(missing[1..], ["ldap.ca_file", "ldap.service_account_password_path"]);
+
+    // Passwords of people are no less secret.
+    let open = ("http.listen", "0.0.0.0:5121");
+    assert_eq!(keys_of(&problems(whole(&[open]))), ["http.listen"]);
+    assert!(whole(&[open, ("http.tls", "true"), ("tls.mode", "self_signed")]).is_ok());
+    assert!(whole(&[open, ("dashboard.allow_insecure", "true")]).is_ok());
+    assert!(whole(&[open, ("dashboard.enabled", "false")]).is_ok());
+    assert_eq!(problem("http.tls", "true").key, "http.tls");
+}
+
 #[test]
 fn texts_and_sizes_are_read_as_people_write_them() {
     let config = Config::from_settings(&[
@@ -286,7 +375,7 @@ fn files_that_are_named_and_missing_are_problems() {
 fn an_unknown_key_gets_a_suggestion_only_when_one_is_near() {
     assert!(problem("server.lisen", "x").allowed.contains("server.listen"));
     assert!(problem("server.max_sessions", "x").allowed.contains("sessions.max_sessions"));
-    assert!(problem("dashboard.colour", "x").allowed.contains("config docs"));
+    assert!(problem("painting.colour", "x").allowed.contains("config docs"));
     assert!(problem("server", "x").allowed.contains("config docs"));
     let odd = problem("server.listen.port", "x");
     assert!(odd.allowed.contains("server.listen?") || odd.allowed.contains("config docs"), "{odd}");
@@ -308,8 +397,9 @@ fn effective_values_can_be_given_back() {
 
 #[test]
 fn keys_are_unique_and_explained() {
-    for (at, key) in KEYS.iter().enumerate() {
-        assert!(KEYS[at + 1..].iter().all(|other| other.path != key.path), "{}", key.path);
+    let keys: Vec<&Key> = keys().collect();
+    for (at, key) in keys.iter().enumerate() {
+        assert!(keys[at + 1..].iter().all(|other| other.path != key.path), "{}", key.path);
         assert!(key.meaning.ends_with('.'), "{}", key.path);
         assert_eq!(key.path.matches('.').count(), 1);
     }

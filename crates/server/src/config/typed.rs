@@ -1,5 +1,7 @@
 //! The checked configuration that the rest of the gateway takes.
 
+mod access;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mxgateway_session_core::distributor::BackpressurePolicy;
+
+pub use access::{DashboardConfig, LdapConfig, LdapTransport};
 
 /// Everything that can be configured, checked. `docs/configuration.md` says what each key means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Section `tls`.
     pub tls: TlsConfig,
+    /// Section `dashboard`.
+    pub dashboard: DashboardConfig,
+    /// Section `ldap`.
+    pub ldap: LdapConfig,
     /// Section `sessions`.
     pub sessions: SessionsConfig,
     /// Section `events`.
@@ -49,8 +57,10 @@ pub struct ServerConfig {
 /// Section `http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// Where health and metrics are served over HTTP; `None` is nowhere.
+    /// Where dashboard, health and metrics are served over HTTP; `None` is nowhere.
     pub listen: Option<SocketAddr>,
+    /// Whether it has TLS, with the certificate of section `tls`.
+    pub tls: bool,
 }
 
 /// Section `auth`.
