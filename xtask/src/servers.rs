@@ -1,5 +1,5 @@
-//! Servers that tests start for themselves: whether they are installed, and installing them where that can be done
-//! without asking.
+//! Servers and the browser that tests start for themselves: whether they are installed, and installing them where that
+//! can be done without asking.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,12 @@ const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
 /// Where slapd is, which is in nobody's PATH but root's.
 const SLAPD: [&str; 2] = ["/usr/sbin/slapd", "/usr/libexec/slapd"];
 
-/// A server for tests.
+/// What a browser is driven by. Debian's package brings the browser of the same version.
+const CHROMEDRIVER: &str = "chromedriver";
+/// Somebody else may be installing something.
+const WAIT_FOR_OTHERS: &str = "DPkg::Lock::Timeout=600";
+
+/// A server for tests, or the browser.
 struct Server {
     /// What is tested with it.
     tests: &'static str,
@@ -25,7 +30,7 @@ struct Server {
     is_installed: fn() -> bool,
 }
 
-const SERVERS: [Server; 2] = [
+const SERVERS: [Server; 3] = [
     Server {
         tests: "the key store's tests on PostgreSQL",
         packages: &["postgresql"],
@@ -39,6 +44,12 @@ const SERVERS: [Server; 2] = [
         answer: Some("slapd slapd/no_configuration boolean true"),
         is_installed: has_slapd,
     },
+    Server {
+        tests: "the dashboard's tests in a browser",
+        packages: &["chromium", "chromium-driver", "fonts-dejavu-core"],
+        answer: None,
+        is_installed: has_browser,
+    },
 ];
 
 /// What is missing, for people; empty when everything is there. As root on Debian it is installed.
@@ -46,7 +57,7 @@ pub(crate) fn ensure() -> Vec<String> {
     let missing = || SERVERS.iter().filter(|server| !(server.is_installed)());
     if missing().next().is_some() && getuid().is_root() && process::is_installed("apt-get") {
         for server in missing() {
-            println!("installing {} for {}", server.packages.join(" and "), server.tests);
+            println!("installing {} for {}", server.packages.join(", "), server.tests);
             if let Err(error) = install(server) {
                 eprintln!("warning: {error:#}");
             }
@@ -67,7 +78,12 @@ fn install(server: &Server) -> anyhow::Result<()> {
 }
 
 fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
-    process::run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    process::run(
+        Command::new("apt-get")
+            .args(["-o", WAIT_FOR_OTHERS])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
 }
 
 fn has_postgresql() -> bool {
@@ -82,4 +98,8 @@ fn initdb(version: &Path) -> PathBuf {
 
 fn has_slapd() -> bool {
     process::is_installed("ldapadd") && SLAPD.iter().any(|program| Path::new(program).exists())
+}
+
+fn has_browser() -> bool {
+    process::is_installed(CHROMEDRIVER)
 }
