@@ -1,7 +1,9 @@
-//! Real servers for tests, started and thrown away.
+//! Real servers and a browser for tests, started and thrown away.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "browser")]
+pub mod browser;
 pub mod postgres;
 mod running;
 pub mod slapd;

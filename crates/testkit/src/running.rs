@@ -1,15 +1,18 @@
 //! A server's process, which ends with the tests.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 
-/// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end.
-const WATCHDOG: &str = r#""$@" & server=$!; read -r line; kill -INT "$server" 2>/dev/null; wait "$server""#;
+/// Runs `"$@"` until standard input ends. So the server ends with the tests, however those end. What does not hear the first
+/// signal, because it runs in the background, hears the second. Some log to standard output.
+const WATCHDOG: &str =
+    r#""$@" >&2 & server=$!; read -r line; kill -INT "$server" && kill -TERM "$server"; wait "$server""#;
 /// Another program may take the free port before the server does.
 const ATTEMPTS: u32 = 5;
 
@@ -19,6 +22,8 @@ pub(crate) struct Running {
     watchdog: Child,
     /// The server runs until this is closed.
     input: Option<ChildStdin>,
+    /// Reads the log until all are gone that could write to it.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What a server logs about its start.
@@ -47,8 +52,8 @@ impl Running {
             .map_err(text("/bin/sh"))?;
         let input = child.stdin.take();
         let log = child.stderr.take().map(BufReader::new);
-        let running = Self { watchdog: child, input };
-        wait_until_ready(log, told)?;
+        let mut running = Self { watchdog: child, input, reader: None };
+        running.reader = Some(wait_until_ready(log, told)?);
         Ok(running)
     }
 }
@@ -58,12 +63,14 @@ impl Drop for Running {
         drop(self.input.take());
         // It ends by itself now; there is nothing to do about it if it does not.
         let _ = self.watchdog.wait();
+        // Nor is there about processes of its own that outlive it.
+        let _ = self.reader.take().map(JoinHandle::join);
     }
 }
 
 /// Reads the server's log until it takes connections; the rest is read and forgotten, so that the server never
 /// waits for a reader.
-fn wait_until_ready(log: Option<BufReader<ChildStderr>>, told: Told) -> Result<(), String> {
+fn wait_until_ready(log: Option<BufReader<ChildStderr>>, told: Told) -> Result<JoinHandle<()>, String> {
     let mut log = log.ok_or("the server's log cannot be read")?;
     let mut lines = String::new();
     loop {
@@ -80,8 +87,9 @@ fn wait_until_ready(log: Option<BufReader<ChildStderr>>, told: Told) -> Result<(
             break;
         }
     }
-    std::thread::spawn(move || io::copy(&mut log.by_ref(), &mut io::sink()));
-    Ok(())
+    Ok(thread::spawn(move || {
+        let _ = io::copy(&mut log, &mut io::sink());
+    }))
 }
 
 /// The server that `shared` has while somebody uses it, or a new one.
