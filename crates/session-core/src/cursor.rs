@@ -86,6 +86,18 @@ impl Cursor {
         }
     }
 
+    /// Goes on at the newest `keep` events, when it is further behind and may miss some.
+    pub(crate) fn pass_over(&mut self, newest: u64, keep: u64) -> Option<Gap> {
+        let to = newest.saturating_sub(keep);
+        let may = self.slow_reader == SlowReader::GapAndContinue && !self.cut && self.snapshot.is_empty();
+        if !may || to <= self.after {
+            return None;
+        }
+        let span = Loss { from: self.after + 1, to };
+        self.after = to;
+        Some(Gap::whole(span, GapCause::SlowReader))
+    }
+
     fn read_all(
         &mut self,
         ring: &Ring,

@@ -57,6 +57,7 @@ pub struct Distributor {
     /// No attached cursor is before this position; looked up again only when the lag limit passes it.
     all_after: u64,
     received: u64,
+    retired: bool,
 }
 
 impl Distributor {
@@ -70,6 +71,7 @@ impl Distributor {
             next_id: 1,
             all_after: 0,
             received: 0,
+            retired: false,
         }
     }
 
@@ -149,7 +151,7 @@ impl Distributor {
         self.next_id += 1;
         self.all_after = if self.attached() == 0 { after } else { self.all_after.min(after) };
         self.cursors.insert(id, Cursor::new(options, after, self.ring.newest(), snapshot, items, now));
-        self.ring.keep_for_lag(true);
+        self.keep_for_lag();
         Ok((id, start))
     }
 
@@ -166,7 +168,7 @@ impl Distributor {
     /// Removes a subscriber; false when it was removed before.
     pub fn unsubscribe(&mut self, id: SubscriberId) -> bool {
         let known = self.cursors.remove(&id).is_some();
-        self.ring.keep_for_lag(self.attached() > 0);
+        self.keep_for_lag();
         known
     }
 
@@ -187,9 +189,17 @@ impl Distributor {
         let was_cut = cursor.cut;
         let delivery = cursor.read(&self.ring, items, budget, out);
         if cursor.cut != was_cut {
-            self.ring.keep_for_lag(self.attached() > 0);
+            self.keep_for_lag();
         }
         delivery
+    }
+
+    /// Moves a subscriber on to the newest `keep` events and says what it does not get, however much that is. `None`
+    /// when it is no further behind, has to read a snapshot first, or is not one that goes on with gaps
+    /// ([`SlowReader::GapAndContinue`]).
+    pub fn pass_over(&mut self, id: SubscriberId, keep: u64) -> Option<Gap> {
+        let newest = self.ring.newest();
+        self.cursors.get_mut(&id)?.pass_over(newest, keep)
     }
 
     /// Lets go what is too old at `now`.
@@ -199,6 +209,8 @@ impl Distributor {
 
     /// Ends replay for good: nobody will subscribe any more.
     pub fn retire(&mut self) {
+        self.retired = true;
+        self.keep_for_lag();
         self.ring.retire();
     }
 
@@ -221,6 +233,13 @@ impl Distributor {
 
     fn attached(&self) -> usize {
         self.cursors.values().filter(|cursor| !cursor.cut).count()
+    }
+
+    /// For clients the ring keeps more than the replay window. The gateway's own readers make do with what there is, but
+    /// for the last events of a session that has ended, which they still get to read.
+    fn keep_for_lag(&mut self) {
+        let keep = self.external() > 0 || (self.retired && self.attached() > 0);
+        self.ring.keep_for_lag(keep);
     }
 
     fn start(&self, resume: Option<Position>) -> Start {
@@ -272,8 +291,7 @@ impl Distributor {
             }
         }
         if overflow.cut > 0 {
-            let attached = self.attached() > 0;
-            self.ring.keep_for_lag(attached);
+            self.keep_for_lag();
         }
         overflow
     }

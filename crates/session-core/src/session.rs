@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::distributor::{
-    Delivery, Distributor, DistributorSettings, Overflow, Start, SubscribeError, SubscribeOptions,
+    Delivery, Distributor, DistributorSettings, Gap, Overflow, Start, SubscribeError, SubscribeOptions,
     SubscriberId, SubscriberKind,
 };
 use crate::event::{Event, EventTaker, Position};
@@ -246,6 +246,11 @@ impl SessionCore {
                 Next::Delivery(something)
             }
         }
+    }
+
+    /// Moves a subscriber on to the newest `keep` events; see [`Distributor::pass_over`].
+    pub fn pass_over(&mut self, id: SubscriberId, keep: u64) -> Option<Gap> {
+        self.distributor.pass_over(id, keep)
     }
 
     /// Last position handed to a subscriber.

@@ -16,7 +16,7 @@ pub struct SubscriberId(pub u64);
 pub enum SubscriberKind {
     /// A client's: counted, and it holds the session.
     External,
-    /// The gateway's own: not counted, never the cause of a fault.
+    /// The gateway's own: not counted, never the cause of a fault, and nothing is kept for it beyond the replay window.
     Internal,
 }
 

@@ -190,6 +190,11 @@ impl<L: WorkerLauncher> SessionManager<L> {
         self.sessions.lock().ended.iter().filter(faulted).cloned().collect()
     }
 
+    /// Sessions that ended not long ago, the newest first.
+    pub fn ended(&self) -> Vec<Session<L::Port>> {
+        self.sessions.lock().ended.iter().rev().cloned().collect()
+    }
+
     /// Looks at leases and ages until `stop`.
     pub async fn sweep_until(&self, stop: CancellationToken) {
         let mut timer = tokio::time::interval(self.settings.sweep_interval);

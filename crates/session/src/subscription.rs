@@ -105,6 +105,24 @@ impl Subscription {
         }
     }
 
+    /// The same without waiting: `None` when there is nothing now, and after the end. Never a bookmark.
+    pub fn next_now<E: EventTaker + Default>(&mut self) -> Option<StreamElement<E>> {
+        if self.ended {
+            return None;
+        }
+        let element = match self.start.take() {
+            Some(start) => StreamElement::Start(start),
+            None => self.read()?,
+        };
+        Some(self.tell(element))
+    }
+
+    /// Goes on at the newest `keep` events and says what does not come, however much that is. `None` when it is no
+    /// further behind, or is not one that goes on with gaps.
+    pub fn pass_over(&mut self, keep: u64) -> Option<Gap> {
+        self.shared.core().pass_over(self.id, keep)
+    }
+
     fn read<E: EventTaker + Default>(&mut self) -> Option<StreamElement<E>> {
         let mut events = E::default();
         loop {

@@ -129,7 +129,8 @@ impl Random {
                 self.names += 1;
                 Transition::Subscribe(name, wish)
             }
-            420..780 => Transition::Read(self.name(), self.budget()),
+            420..760 => Transition::Read(self.name(), self.budget()),
+            760..780 => Transition::PassOver(self.name(), self.skewed(30)),
             780..830 => Transition::Unsubscribe(self.name()),
             830..880 => Transition::Pass(1 + self.skewed(1_500)),
             880..920 => Transition::Sweep,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use mxgateway_session_core::distributor::{
-    BackpressurePolicy, Delivery, SlowReader, Snapshot, SubscribeError, SubscribeOptions, SubscriberKind,
+    BackpressurePolicy, Delivery, Gap, SlowReader, Snapshot, SubscribeError, SubscribeOptions, SubscriberKind,
 };
 use mxgateway_session_core::event::{Event, Position};
 use mxgateway_session_core::lifecycle::{CloseReason, Fault, SessionState};
@@ -112,6 +112,11 @@ impl Model {
             .map(|(name, reader)| (*name, reader.kind, reader.after))
     }
 
+    /// How many clients are attached and not cut.
+    fn external(&self) -> usize {
+        self.attached().filter(|(_, kind, _)| *kind == SubscriberKind::External).count()
+    }
+
     /// Where a subscriber stands; the newest position when there is none of the name.
     pub fn position(&self, name: Name) -> Position {
         let sequence = self.readers.get(&name).map_or(self.history.newest(), |reader| reader.after);
@@ -156,7 +161,7 @@ impl Model {
     ) -> Result<u64, AttachError> {
         self.life.usable()?;
         let external = options.kind == SubscriberKind::External;
-        let attached = self.attached().filter(|(_, kind, _)| *kind == SubscriberKind::External).count();
+        let attached = self.external();
         let events = self.settings.events;
         if external && !events.allow_multiple && attached > 0 {
             return Err(SubscribeError::AlreadyActive.into());
@@ -206,6 +211,11 @@ impl Model {
             (Delivery::UpToDate | Delivery::Unknown, Some(reason)) => Next::End { reason, last },
             (delivery, _) => Next::Delivery(delivery),
         }
+    }
+
+    /// A subscriber goes on at the newest `keep` events.
+    pub fn pass_over(&mut self, name: Name, keep: u64) -> Option<Gap> {
+        self.readers.get_mut(&name)?.pass_over(self.history.newest(), keep)
     }
 
     /// The sweep comes by.
@@ -309,9 +319,11 @@ impl Model {
         {
             self.replayable = entry.last;
         }
-        let for_lag = if self.readers.values().any(|reader| !reader.cut) { by_lag } else { newest };
+        let somebody_reads = self.attached().next().is_some();
+        let keeps_lag = self.external() > 0 || (self.retired && somebody_reads);
+        let for_lag = if keeps_lag { by_lag } else { newest };
         self.released = self.released.max(by_bytes).max(for_lag.min(self.replayable));
-        if self.retired && self.attached().next().is_none() {
+        if self.retired && !somebody_reads {
             self.items.forget_all();
         }
     }

@@ -109,6 +109,8 @@ pub enum Transition {
     Subscribe(Name, Wish),
     /// A subscriber reads.
     Read(Name, ReadBudget),
+    /// A subscriber goes on at so many of the newest events.
+    PassOver(Name, u64),
     /// A subscriber leaves, perhaps for the second time.
     Unsubscribe(Name),
     /// So many milliseconds pass.

@@ -215,6 +215,27 @@ fn subscribers_are_admitted_by_mode_and_limit() {
 }
 
 #[test]
+fn nothing_is_kept_beyond_the_replay_window_for_the_gateways_own_readers() {
+    let few = RingLimits { replay_count: 3, ..settings().ring };
+    let mut distributor = distributor(DistributorSettings { ring: few, ..settings() }, 0);
+    let internal = SubscribeOptions {
+        kind: SubscriberKind::Internal,
+        slow_reader: SlowReader::GapAndContinue,
+        ..external(None)
+    };
+    let (own, _) = distributor.subscribe(internal, &items(), Instant::now()).unwrap();
+    publish(&mut distributor, 1..=8);
+    assert_eq!(distributor.ring().released(), 5);
+    let gap = Gap { from: 1, to: 5, lost: 5, cause: GapCause::SlowReader };
+    assert_eq!(read(&mut distributor, own), (Delivery::Gap(gap), vec![]));
+    assert_eq!(read(&mut distributor, own), (Delivery::Events, vec![6, 7, 8]));
+
+    let (client, _) = subscribe(&mut distributor, None);
+    publish(&mut distributor, 9..=15);
+    assert_eq!(read(&mut distributor, client), (Delivery::Events, (9..=15).collect()));
+}
+
+#[test]
 fn a_filter_passes_over_what_it_does_not_select_and_the_position_moves_on() {
     let mut distributor = distributor(settings(), 0);
     let filter = Filter { items: vec![ItemKey { server_handle: 1, item_handle: 0 }], ..Filter::default() };

@@ -79,6 +79,17 @@ impl Reader {
         if out.is_empty() { Delivery::Filtered } else { Delivery::Events }
     }
 
+    pub(super) fn pass_over(&mut self, newest: u64, keep: u64) -> Option<Gap> {
+        let goes_on = self.slow_reader == SlowReader::GapAndContinue && self.snapshot.is_empty();
+        if !goes_on || self.cut || newest - self.after <= keep {
+            return None;
+        }
+        match self.gap_to(newest - keep, GapCause::SlowReader) {
+            Delivery::Gap(gap) => Some(gap),
+            other => unreachable!("{other:?} is no gap"),
+        }
+    }
+
     fn gap_to(&mut self, to: u64, cause: GapCause) -> Delivery {
         let gap = Gap { from: self.after + 1, to, lost: to - self.after, cause };
         self.after = to;

@@ -17,12 +17,13 @@ pub struct Seen {
 }
 
 /// Everything that is to be seen.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 23] = [
     "a snapshot",
     "events",
     "a gap by loss",
     "a gap by slowness",
     "a gap by conflation",
+    "a gap by passing over",
     "filtered",
     "up to date",
     "no such subscriber",
@@ -76,6 +77,10 @@ impl Seen {
                 (None, Some(_)) => "a resume without a gap",
             },
         });
+    }
+
+    pub(super) fn passed_over(&mut self) {
+        self.saw("a gap by passing over");
     }
 
     pub(super) fn read(&mut self, next: &Next, last: u64) {

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use mxgateway_session_core::distributor::{Start, SubscribeOptions, SubscriberId};
+use mxgateway_session_core::distributor::{Gap, Start, SubscribeOptions, SubscriberId, SubscriberKind};
 use mxgateway_session_core::event::{Event, Position};
 use mxgateway_session_core::ring::ReadBudget;
 use mxgateway_session_core::session::{Next, SessionCore, SessionSettings};
@@ -21,7 +21,8 @@ impl Witness {
         Self { core: SessionCore::new(settings, now), alone: None }
     }
 
-    /// Takes the subscriber when the place is free.
+    /// Takes the subscriber when the place is free and it is a client's: what is kept for clients is there for the
+    /// gateway's own readers, too, and so these get more when clients are about.
     pub(super) fn subscribe(
         &mut self,
         name: Name,
@@ -29,7 +30,7 @@ impl Witness {
         start: &Start,
         now: Instant,
     ) -> Result<(), Broken> {
-        if self.alone.is_some() {
+        if self.alone.is_some() || options.kind == SubscriberKind::Internal {
             // Whoever comes makes the session look at the clock, as the sweep does; what is too old goes then.
             self.core.sweep(now);
             return Ok(());
@@ -61,6 +62,20 @@ impl Witness {
                 numbers(events),
                 numbers(&others)
             )
+        })
+    }
+
+    pub(super) fn pass_over(
+        &mut self,
+        name: Name,
+        keep: u64,
+        gap: Option<Gap>,
+        position: Position,
+    ) -> Result<(), Broken> {
+        let Some((_, id)) = self.alone.filter(|(alone, _)| *alone == name) else { return Ok(()) };
+        let (other, stands) = (self.core.pass_over(id, keep), self.core.position(id));
+        check(Promise::Isolated, (gap, position) == (other, stands), || {
+            format!("{gap:?} and then {position:?}; with nobody else there {other:?} and then {stands:?}")
         })
     }
 

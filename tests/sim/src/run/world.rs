@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberId};
+use mxgateway_session_core::distributor::{Delivery, SubscribeOptions, SubscriberId};
 use mxgateway_session_core::event::{Event, ItemKey, Position};
 use mxgateway_session_core::items::{AdviseState, Item, ItemChange};
 use mxgateway_session_core::lifecycle::{CloseReason, Fault};
 use mxgateway_session_core::ring::{ReadBudget, Ring, RingLimits};
-use mxgateway_session_core::session::{SessionCore, SessionSettings};
+use mxgateway_session_core::session::{Next, SessionCore, SessionSettings};
 
 use super::seen::Seen;
 use super::witness::{self, Witness};
@@ -75,6 +75,7 @@ impl World {
             Transition::LoseUntilEnd(before) => self.lose(u64::MAX - before)?,
             Transition::Subscribe(name, wish) => self.subscribe(*name, wish)?,
             Transition::Read(name, budget) => self.read(*name, *budget)?,
+            Transition::PassOver(name, keep) => self.pass_over(*name, *keep)?,
             Transition::Unsubscribe(name) => self.unsubscribe(*name),
             Transition::Pass(millis) => self.now += Duration::from_millis(*millis),
             Transition::Sweep => {
@@ -272,6 +273,19 @@ impl World {
         let (told, should) = (witness::numbers(&events), witness::numbers(&expected_events));
         let same_events = events == expected_events;
         self.agree(Promise::Model, (&next, told, same_events), (&expected, should, true))
+    }
+
+    fn pass_over(&mut self, name: Name, keep: u64) -> Result<(), Broken> {
+        let Some(id) = self.ids.get(&name).copied() else { return Ok(()) };
+        let gap = self.core.pass_over(id, keep);
+        let position = self.core.position(id);
+        self.witness.pass_over(name, keep, gap, position)?;
+        if let (Some(gap), Some(log)) = (gap, self.logs.get_mut(&name).filter(|log| !log.left)) {
+            log.observe(self.model.history(), &Next::Delivery(Delivery::Gap(gap)), &[], position)?;
+            self.seen.passed_over();
+        }
+        let expected = self.model.pass_over(name, keep);
+        self.agree(Promise::Model, gap, expected)
     }
 
     fn unsubscribe(&mut self, name: Name) {
