@@ -21,6 +21,7 @@ use crate::process;
 use crate::workspace;
 use child::{Ended, Running};
 use count::Count;
+use gateway::Place;
 
 /// How long `mxgw watch` may take to close its session when asked to stop.
 const WATCH_STOP: Duration = Duration::from_secs(10);
@@ -91,8 +92,8 @@ fn show_demo(
     received: &Receiver<Happening>,
 ) -> anyhow::Result<()> {
     gateway::prepare(&programs.gateway, folder)?;
-    let (mut gateway, address) = gateway::start(&programs.gateway, folder, happenings, received)?;
-    let watched = watch(arguments, programs, &format!("http://{address}"), folder, happenings, received);
+    let (mut gateway, place) = gateway::start(&programs.gateway, folder, happenings, received)?;
+    let watched = watch(arguments, programs, &place, folder, happenings, received);
     // In every case the gateway is stopped in order, so that it ends its workers.
     let stopped = gateway::stop(&mut gateway, received)?;
     gateway::check_nothing_left(folder)?;
@@ -127,13 +128,14 @@ struct Watched {
 fn watch(
     arguments: &Arguments,
     programs: &Programs,
-    endpoint: &str,
+    place: &Place,
     folder: &Path,
     happenings: &Sender<Happening>,
     received: &Receiver<Happening>,
 ) -> anyhow::Result<Watched> {
     let key = folder.join(gateway::KEY);
-    print_line(&introduction(arguments, programs, endpoint, &folder.join(gateway::LOG), &key))?;
+    print_line(&introduction(arguments, programs, place, &folder.join(gateway::LOG), &key))?;
+    let endpoint = &place.endpoint();
     let show = Show::new(&arguments.tags);
     let mut command = Command::new(&programs.client);
     command
@@ -246,21 +248,18 @@ fn check_prerequisites() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn introduction(
-    arguments: &Arguments,
-    programs: &Programs,
-    endpoint: &str,
-    log: &Path,
-    key: &Path,
-) -> String {
+fn introduction(arguments: &Arguments, programs: &Programs, place: &Place, log: &Path, key: &Path) -> String {
     let client = relative(&programs.client);
     let client = client.display();
+    let (endpoint, dashboard) = (place.endpoint(), &place.dashboard);
     let until = match arguments.time {
         Some(time) => format!("It stops after {}.", humantime::format_duration(time)),
         None => "Ctrl-C stops everything.".to_owned(),
     };
     format!(
         "
+The dashboard is at {dashboard} (open it in a browser on this machine).
+
 The gateway runs at {endpoint} with the built-in simulator; its log is {}.
 It has an API key for this demo, without which it answers nothing but its health.
 Below is `mxgw watch {}`: values of this machine and of simulated objects.

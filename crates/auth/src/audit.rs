@@ -44,8 +44,8 @@ impl Outcome {
 pub struct AuditEntry {
     /// When, to the millisecond.
     pub at: SystemTime,
-    /// Who: the id of a key, `anonymous`, `gateway` for the gateway itself, or `operator:NAME` for a user of
-    /// the gateway's machine.
+    /// Who: the id of a key, `anonymous`, `gateway` for the gateway itself, `operator:NAME` for a user of the gateway's
+    /// machine, or `visitor:NAME` for somebody at the dashboard.
     pub actor: String,
     /// What, such as `revoke-key` or the name of an RPC or command.
     pub action: Cow<'static, str>,

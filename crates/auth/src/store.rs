@@ -70,6 +70,8 @@ impl fmt::Debug for AuthStore {
 pub struct Change<'a> {
     /// Who; see [`AuditEntry::actor`](crate::audit::AuditEntry::actor).
     pub actor: &'a str,
+    /// Where from; `None` for the gateway's machine.
+    pub peer: Option<&'a str>,
     /// When. Keys whose time is over are told by it, too.
     pub at: SystemTime,
 }

@@ -37,7 +37,7 @@ enum Mode {
 
 struct Keys {
     store: AuthStore,
-    pepper: Pepper,
+    pepper: Arc<Pepper>,
     remembered: RwLock<Remembered>,
     throttle: Mutex<Throttle>,
     /// Tells that a key was remembered that expires.
@@ -166,7 +166,12 @@ impl Verifier {
 
     /// Takes the keys of the store. While the store does not answer, keys that are remembered stay good for
     /// `cache` after it last did.
-    pub async fn start(store: AuthStore, pepper: Pepper, cache: Duration) -> Result<Self, StoreError> {
+    pub async fn start(
+        store: AuthStore,
+        pepper: impl Into<Arc<Pepper>>,
+        cache: Duration,
+    ) -> Result<Self, StoreError> {
+        let pepper = pepper.into();
         let asked = Instant::now().into_std();
         let revision = store.revision().await?;
         let keys = Keys {

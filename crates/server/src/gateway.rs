@@ -1,10 +1,10 @@
 //! Composition: what the program and the tests start, and how it stops.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
 use mxgateway_contracts::v1_server::galaxy_repository_server::GalaxyRepositoryServer;
@@ -21,21 +21,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use crate::config::{AuthMode, Backend, Config, LogFormat};
+use crate::config::{AuthMode, Backend, Config, Loaded, LogFormat};
+use crate::dashboard::{self, DirectoryError, Latencies};
 use crate::galaxy_view::GalaxyView;
 use crate::grpc::{AuthenticationLayer, Door, GalaxyService, GatewayService, ServiceSettings, Sessions};
 use crate::http::{self, HttpState};
 use crate::listener::{self, ListenerLimits};
 use crate::metrics::{Metrics, Observation};
 use crate::readiness::Readiness;
-use crate::security::{Guards, Security, SecurityError};
+use crate::running::Running;
+use crate::security::{Security, SecurityError};
 use crate::tls::{self, TlsError};
-
-/// After the sessions are closed, requests have this long to see their end.
-const DRAIN: Duration = Duration::from_secs(2);
-
-/// How long the key store may take for the last entries.
-const GUARDS: Duration = Duration::from_secs(12);
 
 /// Why the gateway did not run, or did not go on running.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +64,9 @@ pub enum RunError {
     /// Keys cannot be verified.
     #[error("API keys cannot be used")]
     Security(#[from] SecurityError),
+    /// People cannot sign in at the dashboard.
+    #[error("nobody can sign in at the dashboard (ldap.enabled)")]
+    Directory(#[from] DirectoryError),
     /// Workers cannot be listed, so that the next gateway would not find them.
     #[error("workers cannot be taken over (workers.enable_orphan_reattach, server.data_directory)")]
     Manifest(#[from] ManifestError),
@@ -91,26 +90,56 @@ pub enum AtStop {
     HandOver,
 }
 
-/// Runs the gateway until `stop`, which closes every session; see [`run_with`].
-pub async fn run(
-    config: Config,
-    stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr) + Send,
-) -> Result<(), RunError> {
-    run_with(config, AtStop::Close, stop, ready).await
+/// Where a gateway can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The gRPC service.
+    pub grpc: SocketAddr,
+    /// Health and metrics; `None` where they are not served.
+    pub http: Option<SocketAddr>,
+    /// Whether the dashboard is served there, too.
+    pub has_dashboard: bool,
+    /// Whether browsers have to ask for it by HTTPS.
+    pub has_https: bool,
 }
 
-/// Runs the gateway until `stop`; tells `ready` the address once it listens.
+impl Addresses {
+    /// What to type into a browser on this machine; `None` without a dashboard.
+    pub fn dashboard_url(&self) -> Option<String> {
+        let mut address = self.http.filter(|_| self.has_dashboard)?;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        let scheme = if self.has_https { "https" } else { "http" };
+        Some(format!("{scheme}://{address}/"))
+    }
+}
+
+/// Runs the gateway until `stop`, which closes every session; see [`run_with`].
+pub async fn run(
+    loaded: Loaded,
+    stop: CancellationToken,
+    ready: impl FnOnce(Addresses) + Send,
+) -> Result<(), RunError> {
+    run_with(loaded, AtStop::Close, stop, ready).await
+}
+
+/// Runs the gateway until `stop`; tells `ready` the addresses once it listens.
 ///
 /// The stop has stages: no new sessions, health says so; every session is closed with its worker, which
 /// ends the event streams, or left to the next gateway, which ends the streams, too; then open requests may end,
 /// and at last whatever is left is dropped.
 pub async fn run_with(
-    config: Config,
+    loaded: Loaded,
     at_stop: AtStop,
     stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr) + Send,
+    ready: impl FnOnce(Addresses) + Send,
 ) -> Result<(), RunError> {
+    let Loaded { config, settings } = loaded;
     let tls = tls::load(&config.tls, &config.server.data_directory, SystemTime::now())?;
     let galaxy = Arc::new(GalaxyView::load(&config)?);
     let (supervisor, recovered) = supervisor(&config, at_stop).await?;
@@ -118,16 +147,19 @@ pub async fn run_with(
         Arc::new(SessionManager::new(supervisor.clone(), manager_settings(&config)));
     let mut security = Security::open(&config).await?;
     let readiness = Readiness::new(config.workers.executable_path.clone(), security.watched());
+    let hubs = dashboard::OpenHubs::default();
     let metrics = Metrics::new({
         let (sessions, readiness, audit) = (Arc::clone(&sessions), readiness.clone(), security.audit.clone());
+        let hubs = hubs.clone();
         move || {
             let audit = audit.as_ref().map(|audit| *audit.health().borrow());
-            Observation::of(&sessions, supervisor.orphans(), readiness.checks(), audit)
+            Observation::of(&sessions, supervisor.orphans(), readiness.checks(), audit, hubs.count())
         }
     });
     let door = Door::new(security.audit.clone(), metrics.clone());
     let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
-    let (health, routes) = routes(&config, &sessions, galaxy, door.clone(), stop.clone())?;
+    let latencies = Latencies::new(Instant::now());
+    let (health, routes) = routes(&config, &sessions, galaxy, door.clone(), latencies.clone(), stop.clone())?;
 
     let address = config.server.listen;
     let (listener, address) = bind(address).await.map_err(|source| RunError::Listen { address, source })?;
@@ -137,100 +169,112 @@ pub async fn run_with(
         }
         None => None,
     };
+    let stop_listening = CancellationToken::new();
+    let parts = dashboard::Parts {
+        address,
+        sessions: Arc::clone(&sessions),
+        readiness: readiness.clone(),
+        latencies,
+        office: security.office.clone(),
+        settings,
+    };
+    let dashboard = dashboard::open(&config, parts, &hubs)?;
 
     // Nothing stops the start from here on, and nobody is served yet.
     sessions.recover(recovered);
-    let stop_listening = CancellationToken::new();
     let force = CancellationToken::new();
     let limits =
         ListenerLimits { max_stream_send_buffer_bytes: config.protocol.max_stream_send_buffer_bytes.get() };
-    let mut serving = tokio::spawn(listener::serve(
+    let serving = tokio::spawn(listener::serve(
         listener,
         routes,
         front_door.clone(),
         limits,
-        tls,
+        tls.as_ref().map(|tls| tls.grpc.clone()),
         stop_listening.clone(),
         force.clone(),
     ));
-    let mut sweeping = tokio::spawn({
+    let sweeping = tokio::spawn({
         let (sessions, stop) = (Arc::clone(&sessions), stop_listening.clone());
         async move { sessions.sweep_until(stop).await }
     });
-    let http_address = http.as_ref().map(|(_, address)| *address);
+    let addresses = Addresses {
+        grpc: address,
+        http: http.as_ref().map(|(_, address)| *address),
+        has_dashboard: dashboard.is_some(),
+        has_https: config.http.tls,
+    };
     let stop_readiness = CancellationToken::new();
     readiness.open(&health).await;
-    let mut reporting = tokio::spawn(readiness.clone().run(health, stop_readiness.clone()));
-    let mut telling = tokio::spawn({
+    let reporting = tokio::spawn(readiness.clone().run(health, stop_readiness.clone()));
+    let (dashboard, watching) =
+        dashboard.map(|(dashboard, watch)| (dashboard, watch.run(stop_listening.clone()))).unzip();
+    let watching = tokio::spawn({
+        let stop = stop_listening.clone();
+        async move {
+            match watching {
+                Some(watching) => watching.await,
+                None => stop.cancelled().await,
+            }
+        }
+    });
+    let telling = tokio::spawn({
         let http = http.map(|(listener, _)| listener);
         let (state, stop) = (HttpState { readiness, metrics, front_door }, stop_listening.clone());
+        let (dashboard, tls) = (dashboard.clone(), tls.filter(|_| config.http.tls).map(|tls| tls.http));
         async move {
             match http {
-                Some(listener) => http::serve(listener, state, stop).await,
+                Some(listener) => http::serve(listener, state, dashboard, tls, stop).await,
                 None => stop.cancelled().await,
             }
         }
     });
     let stop_guards = CancellationToken::new();
-    let Guards { mut verifying, mut auditing } = security.guard(&stop_guards);
-    if let Some(address) = http_address {
-        if !address.ip().is_loopback() && config.auth.mode == AuthMode::ApiKey {
-            tracing::warn!(%address, "API keys for the metrics cross the network in the clear (http.listen)");
+    let guards = security.guard(&stop_guards);
+    tell(&config, &addresses);
+    ready(addresses);
+
+    let mut running = Running {
+        sessions,
+        dashboard,
+        serving,
+        sweeping,
+        watching,
+        reporting,
+        telling,
+        guards,
+        stop_readiness,
+        stop_listening,
+        force,
+        stop_guards,
+    };
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        part = running.ended() => Some(RunError::PartEnded(part)),
+    };
+    running.shut_down(at_stop, config.server.shutdown_timeout).await;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What people are told about where the gateway is.
+fn tell(config: &Config, addresses: &Addresses) {
+    if let Some(address) = addresses.http {
+        if !address.ip().is_loopback() && !addresses.has_https && config.auth.mode == AuthMode::ApiKey {
+            tracing::warn!(%address, "API keys for the metrics cross the network in the clear (http.tls)");
         }
         tracing::info!(%address, "HTTP listens for health and metrics");
     }
-    tracing::info!(%address, backend = config.workers.backend.name(), "Gateway listens");
-    ready(address);
-
-    let failed = tokio::select! {
-        () = stop.cancelled() => None,
-        _ = &mut serving => Some(RunError::PartEnded("the listener")),
-        _ = &mut sweeping => Some(RunError::PartEnded("the lease sweep")),
-        _ = &mut reporting => Some(RunError::PartEnded("the watch over health")),
-        _ = &mut telling => Some(RunError::PartEnded("the HTTP listener")),
-        _ = &mut verifying => Some(RunError::PartEnded("the watch over API keys")),
-        _ = &mut auditing => Some(RunError::PartEnded("the writer of the audit trail")),
-    };
-
-    tracing::info!(sessions = sessions.list().len(), "Gateway stops");
-    stop_readiness.cancel();
-    if !reporting.is_finished() {
-        let _: Result<(), tokio::task::JoinError> = reporting.await;
-    }
-    let limit = config.server.shutdown_timeout;
-    let closing = async {
-        match at_stop {
-            AtStop::Close => sessions.shutdown().await,
-            AtStop::HandOver => sessions.hand_over().await,
-        }
-    };
-    let mut closing = std::pin::pin!(closing);
-    if tokio::time::timeout(limit, &mut closing).await.is_err() {
-        tracing::warn!(
-            limit_seconds = limit.as_secs_f64(),
-            "Sessions did not close in time; their workers are killed"
-        );
-        sessions.kill_all().await;
-        closing.await;
-    }
-    stop_listening.cancel();
-    if failed.is_none() && tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
-        // Readers that do not read their streams' ends.
-        force.cancel();
-        let _: Result<(), tokio::task::JoinError> = serving.await;
-    }
-    if !telling.is_finished() {
-        let _: Result<(), tokio::task::JoinError> = telling.await;
-    }
-    // Last, so that what happened until now is in the audit trail.
-    stop_guards.cancel();
-    for guard in [verifying, auditing] {
-        if !guard.is_finished() && tokio::time::timeout(GUARDS, guard).await.is_err() {
-            tracing::warn!("Key store did not take the last entries in time");
+    if let Some(url) = addresses.dashboard_url() {
+        let sign_in = config.ldap.enabled;
+        let anonymous = config.dashboard.allow_anonymous_localhost;
+        tracing::info!(url, sign_in, anonymous_from_localhost = anonymous, "The dashboard is served");
+        if !sign_in && !anonymous {
+            tracing::info!(
+                "Nobody gets into the dashboard (ldap.enabled, dashboard.allow_anonymous_localhost)"
+            );
         }
     }
-    tracing::info!("Gateway stopped");
-    failed.map_or(Ok(()), Err)
+    tracing::info!(address = %addresses.grpc, backend = config.workers.backend.name(), "Gateway listens");
 }
 
 /// The supervisor, and the sessions that earlier gateways left.
@@ -291,6 +335,7 @@ fn routes(
     sessions: &Arc<Sessions>,
     galaxy: Arc<GalaxyView>,
     door: Door,
+    latencies: Latencies,
     stop: CancellationToken,
 ) -> Result<(HealthReporter, Routes), RunError> {
     let largest = config.protocol.max_grpc_message_bytes.get();
@@ -304,7 +349,7 @@ fn routes(
         allow_fault_injection: config.simulator.allow_fault_injection,
         record_writes: config.audit.record_writes,
     };
-    let service = GatewayService::new(Arc::clone(sessions), settings, door);
+    let service = GatewayService::new(Arc::clone(sessions), settings, door, latencies);
     let gateway =
         MxGatewayServer::new(service).max_decoding_message_size(largest).max_encoding_message_size(largest);
     let (health, health_service) = tonic_health::server::health_reporter();

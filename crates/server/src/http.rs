@@ -1,11 +1,12 @@
-//! Health and metrics over HTTP, for service managers, load balancers and Prometheus.
+//! Health and metrics over HTTP, for service managers, load balancers and Prometheus; and the dashboard, for people.
 //!
-//! Nobody can hold anything up here: a connection is good for one request and has a limit of time, and so have
-//! the connections of number.
+//! Nobody can hold anything up here: connections have a limit of time and of number, and those of the dashboard that
+//! stay open have limits of their own there.
 
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use mxgateway_auth::action::Action;
 use mxgateway_contracts::error_code::ErrorCode;
+use mxgateway_dashboard::Dashboard;
+use mxgateway_dashboard::peer::Peer;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +31,10 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::grpc::AuthenticationLayer;
-use crate::listener::{ConnectionInfo, accept};
+use crate::listener::accept;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::readiness::Readiness;
+use crate::tls::Tls;
 
 /// A request's head has to fit into this.
 const MAX_HEAD_BYTES: usize = 16 << 10;
@@ -49,100 +54,143 @@ pub(crate) struct HttpState {
 /// What clients may take up.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// Connections at a time; more wait until one ends.
+    /// Connections at a time; more wait until one ends. Those that became hubs of the dashboard do not count any more.
     connections: usize,
-    /// For a request's head to come.
+    /// For a request's head to come, also for the next one on a connection that stays open.
     head: Duration,
-    /// For a connection from its beginning to its end. Longer than somebody who tries wrong keys has to wait.
+    /// A connection takes no further request after this.
     connection: Duration,
+    /// For a request that is under way then. Longer than somebody who tries wrong keys has to wait.
+    request: Duration,
     /// For open requests after the stop.
     drain: Duration,
 }
 
 const LIMITS: Limits = Limits {
-    connections: 256,
+    connections: 1_024,
     head: Duration::from_secs(5),
-    connection: Duration::from_secs(30),
+    connection: Duration::from_secs(60),
+    request: Duration::from_secs(30),
     drain: Duration::from_secs(2),
 };
 
-/// Serves until `stop`; returns when the last request has ended, two seconds later at most.
-pub(crate) async fn serve(listener: TcpListener, state: HttpState, stop: CancellationToken) {
-    serve_within(LIMITS, listener, state, stop).await;
-}
-
-async fn serve_within(limits: Limits, listener: TcpListener, state: HttpState, stop: CancellationToken) {
-    let router = router(state);
-    let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let accept = async || {
-        let place = Arc::clone(&places).acquire_owned().await;
-        (accept(&listener).await, place)
-    };
-    while let Some((accepted, place)) = stop.run_until_cancelled(accept()).await {
-        match accepted {
-            Ok((stream, peer)) => {
-                let info = ConnectionInfo { peer, encrypted: false, client_certificate: false };
-                let serving = connection(limits, stream, info, router.clone(), stop.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "HTTP connection could not be accepted");
-                stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
-            }
-        }
-    }
-    drop(listener);
-    connections.close();
-    connections.wait().await;
-}
-
-async fn connection(
-    limits: Limits,
-    stream: TcpStream,
-    info: ConnectionInfo,
-    router: Router,
+/// Serves until `stop`; returns when the last request has ended, two seconds later at most. With `tls`, every connection
+/// has to speak it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    state: HttpState,
+    dashboard: Option<Dashboard>,
+    tls: Option<Tls>,
     stop: CancellationToken,
 ) {
-    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .keep_alive(false);
-    let service = TowerToHyperService::new(router.layer(Extension(info)));
-    let serving = http.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(serving);
-    let ended = async {
-        tokio::select! {
-            result = &mut serving => return Ok(result),
-            () = stop.cancelled() => serving.as_mut().graceful_shutdown(),
+    let service = Service { limits: LIMITS, router: router(state, dashboard), tls, stop };
+    service.serve(listener).await;
+}
+
+/// What each connection is served with.
+#[derive(Clone, Debug)]
+struct Service {
+    limits: Limits,
+    router: Router,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+}
+
+impl Service {
+    async fn serve(self, listener: TcpListener) {
+        let connections = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let accept = async || {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (accept(&listener).await, place)
+        };
+        while let Some((accepted, place)) = self.stop.run_until_cancelled(accept()).await {
+            match accepted {
+                Ok((stream, peer)) => {
+                    let serving = self.clone().connection(stream, peer);
+                    connections.spawn(async move {
+                        serving.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "HTTP connection could not be accepted");
+                    self.stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
+                }
+            }
         }
-        tokio::time::timeout(limits.drain, serving).await
-    };
-    // Clients that dawdle, talk nonsense or just go away end here; nothing is wrong with the gateway.
-    match tokio::time::timeout(limits.connection, ended).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => {
-            tracing::debug!(peer = %info.peer, error, "HTTP connection ended with an error");
+        drop(listener);
+        connections.close();
+        connections.wait().await;
+    }
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        // What is live is small and must not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "HTTP connection ended at once");
+            return;
         }
-        Ok(Err(_)) | Err(_) => {
-            tracing::debug!(peer = %info.peer, "HTTP connection ended by its limit of time")
+        let Some(tls) = self.tls.clone() else { return self.requests(stream, peer, false).await };
+        let handshake = Box::pin(tls.accept(stream));
+        match self.stop.clone().run_until_cancelled(handshake).await {
+            Some(Ok(stream)) => self.requests(stream, peer, true).await,
+            Some(Err(error)) => tracing::debug!(%peer, %error, "HTTP connection ended in the TLS handshake"),
+            None => {}
+        }
+    }
+
+    async fn requests(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        address: SocketAddr,
+        is_encrypted: bool,
+    ) {
+        let Self { limits, router, stop, tls: _ } = self;
+        let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+        http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD_BYTES);
+        let service = TowerToHyperService::new(router.layer(Extension(Peer { address, is_encrypted })));
+        // A connection that becomes a hub of the dashboard ends here and goes on there.
+        let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        tokio::pin!(serving);
+        let limit = tokio::select! {
+            result = &mut serving => return ended(address, result),
+            () = stop.cancelled() => limits.drain,
+            () = tokio::time::sleep(limits.connection) => limits.request,
+        };
+        serving.as_mut().graceful_shutdown();
+        let result = tokio::select! {
+            result = &mut serving => Some(result),
+            () = tokio::time::sleep(limit) => None,
+            () = async {
+                stop.cancelled().await;
+                tokio::time::sleep(limits.drain).await;
+            } => None,
+        };
+        match result {
+            Some(result) => ended(address, result),
+            None => tracing::debug!(peer = %address, "HTTP connection ended by its limit of time"),
         }
     }
 }
 
-fn router(state: HttpState) -> Router {
-    Router::new()
+/// Clients that dawdle, talk nonsense or just go away end here; nothing is wrong with the gateway.
+fn ended(peer: SocketAddr, result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = result {
+        tracing::debug!(%peer, error, "HTTP connection ended with an error");
+    }
+}
+
+fn router(state: HttpState, dashboard: Option<Dashboard>) -> Router {
+    let own = Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state)
+        .with_state(state);
+    match dashboard {
+        Some(dashboard) => own.fallback_service(mxgateway_dashboard::router(dashboard)),
+        None => own.fallback(not_found),
+    }
 }
 
 async fn live() -> Response {
@@ -159,11 +207,11 @@ async fn ready(State(state): State<HttpState>) -> Response {
 
 async fn metrics(
     State(state): State<HttpState>,
-    Extension(connection): Extension<ConnectionInfo>,
+    Extension(connection): Extension<Peer>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let peer = Some(connection.peer.ip());
+    let peer = Some(connection.address.ip());
     if let Err(status) = state.front_door.enter_as(Action::Metrics, uri.path(), &headers, peer).await {
         return refusal(&status);
     }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+mod dashboard;
 mod galaxy_view;
 mod gateway;
 mod grpc;
@@ -11,7 +12,9 @@ mod http;
 mod listener;
 pub mod metrics;
 mod readiness;
+mod running;
 pub mod security;
 pub mod tls;
 
-pub use gateway::{AtStop, RunError, run, run_with};
+pub use dashboard::DirectoryError;
+pub use gateway::{Addresses, AtStop, RunError, run, run_with};

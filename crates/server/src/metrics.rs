@@ -156,6 +156,7 @@ impl<F: Fn() -> Observation + Send + Sync + 'static> Collector for Look<F> {
         for (metric, value) in [
             (&table::SUBSCRIBERS, look.subscribers),
             (&table::COMMANDS_WAITING, look.commands_waiting),
+            (&table::DASHBOARD_HUBS, look.dashboard_hubs),
             (&table::TAKEN_OVER, look.orphans.taken_over),
             (&table::NOT_TAKEN_OVER, look.orphans.not_taken_over),
             (&table::UNLISTED, look.orphans.unlisted),

@@ -1,6 +1,9 @@
 //! Key store, verifier and audit trail of a running gateway.
 
+use std::sync::Arc;
+
 use mxgateway_auth::audit::{AuditTrail, AuditWriter};
+use mxgateway_auth::key::Pepper;
 use mxgateway_auth::pepper_file::{self, PepperFileError};
 use mxgateway_auth::store::{AuthStore, StoreError, StoreLocation};
 use mxgateway_auth::verifier::Verifier;
@@ -33,6 +36,14 @@ pub fn store_location(config: &Config) -> StoreLocation {
     }
 }
 
+/// Keys and the audit trail, for those who look after them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Office {
+    pub(crate) store: AuthStore,
+    pub(crate) pepper: Arc<Pepper>,
+    pub(crate) audit: AuditTrail,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Security {
@@ -40,6 +51,8 @@ pub(crate) struct Security {
     pub(crate) verifier: Verifier,
     /// Takes what is noted; `None` when authentication is off.
     pub(crate) audit: Option<AuditTrail>,
+    /// What may be done with keys and the audit trail; `None` when authentication is off.
+    pub(crate) office: Option<Office>,
     writer: Option<AuditWriter>,
 }
 
@@ -59,7 +72,7 @@ impl Security {
             tracing::warn!(
                 "Authentication is off: everybody who reaches the gateway may do everything (auth.mode)"
             );
-            return Ok(Self { verifier: Verifier::disabled(), audit: None, writer: None });
+            return Ok(Self { verifier: Verifier::disabled(), audit: None, office: None, writer: None });
         }
         let address = config.server.listen;
         if !address.ip().is_loopback() && config.tls.mode == crate::config::TlsMode::Off {
@@ -67,13 +80,14 @@ impl Security {
         }
         let store = AuthStore::open(&store_location(config)).await?;
         let has_keys = store.has_keys().await?;
-        let pepper = pepper_file::read_or_make(&config.auth.pepper_path, has_keys)?;
+        let pepper = Arc::new(pepper_file::read_or_make(&config.auth.pepper_path, has_keys)?);
         if !has_keys {
             tracing::warn!("There is no API key yet; `mxgateway apikey create` makes one");
         }
         let (audit, writer) = AuditTrail::new(store.clone(), config.audit.retention);
-        let verifier = Verifier::start(store, pepper, config.auth.cache).await?;
-        Ok(Self { verifier, audit: Some(audit), writer: Some(writer) })
+        let verifier = Verifier::start(store.clone(), Arc::clone(&pepper), config.auth.cache).await?;
+        let office = Office { store, pepper, audit: audit.clone() };
+        Ok(Self { verifier, audit: Some(audit), office: Some(office), writer: Some(writer) })
     }
 
     /// What readiness looks at; `None` when authentication is off.

@@ -1,4 +1,4 @@
-//! TLS for the gRPC service: with a certificate from files, or with one of the gateway's own making.
+//! TLS for the gRPC service, and for the HTTP service where that is wanted: with a certificate from files, or with one of the gateway's own making.
 
 mod certificate;
 mod identity;
@@ -26,8 +26,9 @@ use tokio_rustls::server::TlsStream;
 use self::identity::Identity;
 use crate::config::{TlsConfig, TlsMode};
 
-/// The one protocol that is spoken inside.
+/// What is spoken inside: by gRPC, and by browsers and scrapers.
 const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// A peer that has not finished its handshake by then is dropped.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -127,7 +128,16 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
-/// How connections are made secure. Cheap to clone.
+/// How connections are made secure, with one certificate for both services.
+#[derive(Clone, Debug)]
+pub struct TlsServices {
+    /// For gRPC.
+    pub(crate) grpc: Tls,
+    /// For health, metrics and the dashboard: nobody has to show a certificate there.
+    pub(crate) http: Tls,
+}
+
+/// How connections of one service are made secure. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
@@ -160,7 +170,11 @@ impl Tls {
 ///
 /// # Errors
 /// A certificate, key or authority that cannot be used, or a self-signed one that cannot be kept.
-pub fn load(config: &TlsConfig, data_directory: &Path, now: SystemTime) -> Result<Option<Tls>, TlsError> {
+pub fn load(
+    config: &TlsConfig,
+    data_directory: &Path,
+    now: SystemTime,
+) -> Result<Option<TlsServices>, TlsError> {
     let identity = match &config.mode {
         TlsMode::Off => return Ok(None),
         TlsMode::SelfSigned { extra_names, validity } => {
@@ -169,16 +183,33 @@ pub fn load(config: &TlsConfig, data_directory: &Path, now: SystemTime) -> Resul
         TlsMode::Files { certificate, private_key } => from_files(certificate, private_key, now)?,
     };
     tell(&identity, now);
+    let key = Arc::new(SingleCertAndKey::from(identity.key));
     let provider = Arc::new(ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
-    let builder = match &config.client_ca_path {
-        None => builder.with_no_client_auth(),
-        Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+    let verifier = match &config.client_ca_path {
+        None => None,
+        Some(path) => Some(client_verifier(path, Arc::clone(&provider))?),
     };
-    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key)));
-    config.alpn_protocols = vec![HTTP2.to_vec()];
-    Ok(Some(Tls { config: Arc::new(config), handshake_limit: HANDSHAKE_LIMIT }))
+    Ok(Some(TlsServices {
+        grpc: service(&provider, Arc::clone(&key), verifier, HTTP2)?,
+        http: service(&provider, key, None, HTTP1)?,
+    }))
+}
+
+fn service(
+    provider: &Arc<CryptoProvider>,
+    key: Arc<SingleCertAndKey>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    protocol: &[u8],
+) -> Result<Tls, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let builder = match verifier {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+    };
+    let mut config = builder.with_cert_resolver(key);
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(Tls { config: Arc::new(config), handshake_limit: HANDSHAKE_LIMIT })
 }
 
 fn from_files(certificate: &Path, private_key: &Path, now: SystemTime) -> Result<Identity, TlsError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mxgateway_contracts::v1::OpenSessionRequest;
 use mxgateway_contracts::v1_client::mx_gateway_client::MxGatewayClient;
 use mxgateway_server::RunError;
-use mxgateway_server::config::Config;
+use mxgateway_server::config::Loaded;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -27,7 +27,7 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("not within {LIMIT:?}: {what}"))
 }
 
-fn config(folder: &Path, http: SocketAddr) -> Config {
+fn config(folder: &Path, http: SocketAddr) -> Loaded {
     let path = |name: &str| folder.join(name).display().to_string();
     fs::write(folder.join("worker"), "").unwrap();
     let settings = [
@@ -39,7 +39,7 @@ fn config(folder: &Path, http: SocketAddr) -> Config {
         ("workers.runtime_directory", path("run")),
     ];
     let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    Config::from_settings(&settings).unwrap()
+    Loaded::from_settings(&settings).unwrap()
 }
 
 struct Running {
@@ -48,10 +48,10 @@ struct Running {
     gateway: JoinHandle<Result<(), RunError>>,
 }
 
-async fn start(config: Config) -> Running {
+async fn start(config: Loaded) -> Running {
     let stop = CancellationToken::new();
     let (ready, listening) = oneshot::channel();
-    let run = mxgateway_server::run(config, stop.clone(), |address| ready.send(address).unwrap());
+    let run = mxgateway_server::run(config, stop.clone(), |addresses| ready.send(addresses.grpc).unwrap());
     let gateway = tokio::spawn(run);
     let address = within("the gateway listens", listening).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -61,7 +61,10 @@ async fn start(config: Config) -> Running {
 /// Status and body.
 async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut text = String::new();
     within("an answer", stream.read_to_string(&mut text)).await.unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

@@ -76,7 +76,7 @@ async fn make_key(
     let id: KeyId = id.parse()?;
     let key = ApiKey::generate(id.clone())?;
     let new = NewKey { id, name: "bench".to_owned(), scopes: Scopes::all(), constraints, expires: None };
-    let change = Change { actor: "bench", at: SystemTime::now() };
+    let change = Change { actor: "bench", peer: None, at: SystemTime::now() };
     store.create(&new, &pepper.hash(&key), change).await?;
     Ok(format!("Bearer {}", key.token().expose_secret()))
 }

@@ -20,6 +20,7 @@ const START: Duration = Duration::from_secs(30);
 /// More than the gateway's own limits for an orderly stop.
 const STOP: Duration = Duration::from_secs(30);
 const LISTENING: &str = "mxgateway listening on ";
+const DASHBOARD: &str = "mxgateway dashboard at ";
 /// How much of the log is shown when the gateway does not start.
 const LOG_LINES: usize = 30;
 
@@ -31,7 +32,10 @@ listen = \"127.0.0.1:0\"
 data_directory = \"data\"
 
 [http]
-listen = \"\"
+listen = \"127.0.0.1:0\"
+
+[dashboard]
+allow_anonymous_localhost = true
 
 [sessions]
 allow_multiple_event_subscribers = true
@@ -73,13 +77,28 @@ fn without_settings(command: &mut Command) -> &mut Command {
     command
 }
 
+/// Where the gateway is.
+pub(super) struct Place {
+    /// Address and port of gRPC.
+    pub(super) address: String,
+    /// What to open in a browser.
+    pub(super) dashboard: String,
+}
+
+impl Place {
+    /// What clients connect to.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
 /// Starts the gateway in `folder` and waits until it listens; gives back where.
 pub(super) fn start(
     program: &Path,
     folder: &Path,
     happenings: &Sender<Happening>,
     received: &Receiver<Happening>,
-) -> anyhow::Result<(Running, String)> {
+) -> anyhow::Result<(Running, Place)> {
     let log = folder.join(LOG);
     let log_file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
     let mut command = Command::new(program);
@@ -90,11 +109,14 @@ pub(super) fn start(
     })?;
 
     let deadline = Instant::now() + START;
+    let mut listening = None;
     loop {
         match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Happening::GatewayLine(line)) => {
                 if let Some(address) = line.strip_prefix(LISTENING) {
-                    return Ok((gateway, address.to_owned()));
+                    listening = Some(address.to_owned());
+                } else if let (Some(url), Some(address)) = (line.strip_prefix(DASHBOARD), listening.take()) {
+                    return Ok((gateway, Place { address, dashboard: url.to_owned() }));
                 }
             }
             Ok(Happening::GatewayEnded) => {

@@ -16,7 +16,7 @@ use crate::arguments::apikey::{ApikeyArguments, ApikeyCommand, CreateArguments, 
 
 pub(crate) fn run(arguments: &ApikeyArguments) -> anyhow::Result<()> {
     let actor = operator();
-    let change = Change { actor: &actor, at: SystemTime::now() };
+    let change = Change { actor: &actor, peer: None, at: SystemTime::now() };
     match &arguments.command {
         ApikeyCommand::Create(create) => self::create(create, change),
         ApikeyCommand::List(common) => {

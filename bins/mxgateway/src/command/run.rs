@@ -1,11 +1,10 @@
 //! `mxgateway run`.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 
 use anyhow::Context;
-use mxgateway_server::AtStop;
-use mxgateway_server::config::Config;
+use mxgateway_server::config::Loaded;
+use mxgateway_server::{Addresses, AtStop};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::RunArguments;
@@ -16,23 +15,32 @@ use crate::logging;
 const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<()> {
-    let config = load(&arguments.sources.sources())?.config;
-    logging::start(&config.logging)?;
-    serve(config, arguments.handover, stop_on_signals, |address| {
-        // Scripts wait for this line. That nobody reads it is no reason to stop.
-        let mut out = io::stdout().lock();
-        if let Err(error) = writeln!(out, "mxgateway listening on {address}").and_then(|()| out.flush()) {
+    let loaded = load(&arguments.sources.sources())?;
+    logging::start(&loaded.config.logging)?;
+    serve(loaded, arguments.handover, stop_on_signals, |addresses| {
+        // That nobody reads it is no reason to stop.
+        if let Err(error) = print(&addresses) {
             tracing::warn!(%error, "Cannot write to standard output");
         }
     })
 }
 
+/// Scripts wait for these lines; the first is always there.
+fn print(addresses: &Addresses) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "mxgateway listening on {}", addresses.grpc)?;
+    if let Some(url) = addresses.dashboard_url() {
+        writeln!(out, "mxgateway dashboard at {url}")?;
+    }
+    out.flush()
+}
+
 /// Runs the gateway until what `stop_on` listens to asks for the end; on a console and as a service.
 pub(super) fn serve(
-    config: Config,
+    loaded: Loaded,
     handover: bool,
     stop_on: impl FnOnce(&CancellationToken) -> anyhow::Result<()>,
-    ready: impl FnOnce(SocketAddr) + Send,
+    ready: impl FnOnce(Addresses) + Send,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -42,7 +50,7 @@ pub(super) fn serve(
         let stop = CancellationToken::new();
         stop_on(&stop)?;
         let at_stop = if handover { AtStop::HandOver } else { AtStop::Close };
-        mxgateway_server::run_with(config, at_stop, stop, ready).await.context("the gateway failed")
+        mxgateway_server::run_with(loaded, at_stop, stop, ready).await.context("the gateway failed")
     });
     // What still blocks a thread now does not keep the process.
     runtime.shutdown_background();

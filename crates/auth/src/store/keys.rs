@@ -333,7 +333,8 @@ async fn found(connection: &mut AnyConnection, id: &KeyId) -> Result<StoredKey, 
 }
 
 fn entry(action: &'static str, id: &KeyId, change: Change<'_>) -> AuditEntry {
-    AuditEntry::new(change.at, change.actor, action, Outcome::Allowed).target(id.as_str())
+    let entry = AuditEntry::new(change.at, change.actor, action, Outcome::Allowed).target(id.as_str());
+    AuditEntry { peer: change.peer.map(str::to_owned), ..entry }
 }
 
 fn as_json<T: Serialize>(value: &T) -> sqlx::Result<String> {

@@ -101,11 +101,11 @@ pub(crate) fn seconds(seconds: u64) -> SystemTime {
 
 /// A change by the tests.
 pub(crate) fn at(seconds_after_epoch: u64) -> Change<'static> {
-    Change { actor: "operator:test", at: seconds(seconds_after_epoch) }
+    Change { actor: "operator:test", peer: None, at: seconds(seconds_after_epoch) }
 }
 
 pub(crate) fn now() -> Change<'static> {
-    Change { actor: "operator:test", at: SystemTime::now() }
+    Change { actor: "operator:test", peer: None, at: SystemTime::now() }
 }
 
 /// The result of something that has to happen within [`LIMIT`].

@@ -124,6 +124,16 @@ impl Config {
         Ok(Loaded { config, settings })
     }
 
+    /// The defaults with some keys set; see [`Loaded::from_settings`].
+    ///
+    /// # Errors
+    /// All problems with the keys together.
+    pub fn from_settings(settings: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        Loaded::from_settings(settings).map(|loaded| loaded.config)
+    }
+}
+
+impl Loaded {
     /// The defaults with some keys set, for embedding and tests; reads no file and no variables.
     ///
     /// # Errors
@@ -138,11 +148,9 @@ impl Config {
                 option: "the program".to_owned(),
             })
             .collect();
-        Self::load(&Sources { file: FileChoice::None, surroundings, overrides }).map(|loaded| loaded.config)
+        Config::load(&Sources { file: FileChoice::None, surroundings, overrides })
     }
-}
 
-impl Loaded {
     /// A problem for each file that the configuration names and that is not there.
     pub fn missing_files(&self) -> Vec<Problem> {
         let mut named = vec![("workers.executable_path", self.config.workers.executable_path.as_path())];

@@ -107,6 +107,7 @@ impl Rules<'_> {
         for (key, allowed) in [
             ("ldap.server", "name the directory's server"),
             ("ldap.search_base", "name where people are searched, such as dc=plant,dc=example"),
+            ("ldap.service_account_dn", "name the account that searches for people"),
             ("dashboard.group_to_role", "name at least one group; nobody would get in"),
         ] {
             if self.is_empty(key) {

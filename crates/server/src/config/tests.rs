@@ -303,12 +303,17 @@ Guests = "hall"
 fn the_directory_is_asked_for_whole_and_in_secret() {
     let on = set("ldap.enabled", "true");
     let found = problems(load("", &[], std::slice::from_ref(&on)));
-    assert_eq!(keys_of(&found), ["ldap.server", "ldap.search_base", "dashboard.group_to_role"]);
+    assert_eq!(
+        keys_of(&found),
+        ["ldap.server", "ldap.search_base", "ldap.service_account_dn", "dashboard.group_to_role"]
+    );
     let whole = |more: &[(&str, &str)]| {
         let mut settings = vec![
             on.clone(),
             set("ldap.server", "directory.plant"),
             set("ldap.search_base", "dc=plant"),
+            set("ldap.service_account_dn", "cn=search"),
+            set("ldap.service_account_password", "se-cret"),
             set("dashboard.group_to_role", "{ Ops = 'viewer' }"),
         ];
         settings.extend(more.iter().map(|(key, value)| set(key, value)));
@@ -316,21 +321,22 @@ fn the_directory_is_asked_for_whole_and_in_secret() {
     };
     let ldap = whole(&[]).unwrap().config.ldap;
     assert_eq!((ldap.port, ldap.transport), (636, LdapTransport::Ldaps));
-    let found = problems(whole(&[("ldap.transport", "none"), ("ldap.service_account_dn", "cn=search")]));
+    let found = problems(whole(&[("ldap.transport", "none"), ("ldap.service_account_password", "")]));
     assert_eq!(keys_of(&found), ["ldap.transport", "ldap.service_account_password"]);
     let plain = [("ldap.transport", "none"), ("ldap.allow_insecure", "true")];
     assert_eq!(whole(&plain).unwrap().config.ldap.port, 389);
-    let both = [("ldap.service_account_password", "se-cret"), ("ldap.service_account_password_path", "p")];
-    let error = whole(&both).unwrap_err();
+    let error = whole(&[("ldap.service_account_password_path", "p")]).unwrap_err();
     assert!(!error.to_string().contains("se-cret"), "{error}");
     assert_eq!(keys_of(&problems(Err(error))), ["ldap.service_account_password_path"]);
 
-    let loaded =
-        whole(&[("ldap.service_account_dn", "cn=search"), ("ldap.service_account_password", "se-cret")])
-            .unwrap();
+    let loaded = whole(&[]).unwrap();
     assert_eq!(loaded.config.ldap.service_account_password.as_deref(), Some("se-cret"));
     assert!(!format!("{:?} {:?}", loaded.config, loaded.settings).contains("se-cret"));
-    let missing = whole(&[("ldap.ca_file", "none.pem"), ("ldap.service_account_password_path", "none")]);
+    let missing = whole(&[
+        ("ldap.ca_file", "none.pem"),
+        ("ldap.service_account_password", ""),
+        ("ldap.service_account_password_path", "none"),
+    ]);
     let missing: Vec<String> =
         missing.unwrap().missing_files().into_iter().map(|problem| problem.key).collect();
     assert_eq!(missing[1..], ["ldap.ca_file", "ldap.service_account_password_path"]);

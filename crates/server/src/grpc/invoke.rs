@@ -1,5 +1,7 @@
 //! Invoke: one command, from the request to the reply.
 
+use std::time::Instant;
+
 use mxgateway_auth::action::Action;
 use mxgateway_auth::audit::Outcome;
 use mxgateway_contracts::v1::mx_command::Payload;
@@ -11,7 +13,7 @@ use mxgateway_session_core::lifecycle::{CloseReason, SessionState};
 use mxgateway_session_core::session::NotUsable;
 use mxgateway_supervisor::WorkerReply;
 use serde_json::{Map, Value};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::door::{Subject, Visitor};
 use super::service::GatewayService;
@@ -64,7 +66,14 @@ impl GatewayService {
                 request_id,
                 correlation_id: correlation_id.clone(),
             };
-            self.send(&visitor, action, &session, sent, limit, subject).await
+            let began = Instant::now();
+            let answer = self.send(&visitor, action, &session, sent, limit, subject).await;
+            let was_late = answer.as_ref().is_err_and(|status| status.code() == Code::DeadlineExceeded);
+            if answer.is_ok() || was_late {
+                let now = Instant::now();
+                self.latencies.record(session.id(), now - began, now);
+            }
+            answer
         };
         if let Some(mut details) = note {
             let outcome = match &answer {

@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status};
 use super::door::{Door, Subject, Visitor};
 use super::settings::ServiceSettings;
 use super::{Session, Sessions, convert, errors, stream, stream_access, validate};
+use crate::dashboard::Latencies;
 
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -36,11 +37,17 @@ pub(crate) struct GatewayService {
     sessions: Arc<Sessions>,
     pub(super) settings: Arc<ServiceSettings>,
     pub(super) door: Door,
+    pub(super) latencies: Latencies,
 }
 
 impl GatewayService {
-    pub(crate) fn new(sessions: Arc<Sessions>, settings: ServiceSettings, door: Door) -> Self {
-        Self { sessions, settings: Arc::new(settings), door }
+    pub(crate) fn new(
+        sessions: Arc<Sessions>,
+        settings: ServiceSettings,
+        door: Door,
+        latencies: Latencies,
+    ) -> Self {
+        Self { sessions, settings: Arc::new(settings), door, latencies }
     }
 
     /// The session, if the visitor may do that with it.

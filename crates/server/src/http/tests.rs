@@ -6,14 +6,20 @@ use mxgateway_auth::constraints::Constraints;
 use mxgateway_auth::key::{ApiKey, Pepper};
 use mxgateway_auth::store::{AuthStore, Change, NewKey, StoreLocation};
 use mxgateway_auth::verifier::Verifier;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::grpc::Door;
 use crate::metrics::Observation;
+use crate::tls::testing::Authority;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -37,6 +43,10 @@ impl Served {
     }
 
     async fn start(folder: TempDir, verifier: Verifier, limits: Limits) -> Self {
+        Self::start_with(folder, verifier, limits, None).await
+    }
+
+    async fn start_with(folder: TempDir, verifier: Verifier, limits: Limits, tls: Option<Tls>) -> Self {
         let worker = folder.path().join("worker");
         fs::write(&worker, "").unwrap();
         let readiness = Readiness::new(worker, None);
@@ -48,7 +58,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve_within(limits, listener, state, stop.clone()));
+        let service = Service { limits, router: router(state, None), tls, stop: stop.clone() };
+        let serving = tokio::spawn(service.serve(listener));
         Self { folder, address, readiness, reporter, stop, serving }
     }
 
@@ -57,7 +68,7 @@ impl Served {
     }
 
     async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: gateway\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n");
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
@@ -158,7 +169,7 @@ async fn metrics_need_a_key_with_the_scope() {
             expires: None,
         };
         let key = ApiKey::generate(new.id.clone()).unwrap();
-        let change = Change { actor: "operator:test", at: SystemTime::now() };
+        let change = Change { actor: "operator:test", peer: None, at: SystemTime::now() };
         store.create(&new, &pepper.hash(&key), change).await.unwrap();
         headers.push(format!("Bearer {}", key.token().expose_secret()));
     }
@@ -219,7 +230,8 @@ async fn slow_clients_lose_their_connections_and_their_places() {
     let limits = Limits {
         connections: 2,
         head: Duration::from_millis(200),
-        connection: Duration::from_millis(400),
+        connection: Duration::from_millis(300),
+        request: Duration::from_millis(100),
         ..LIMITS
     };
     let served = Served::start(TempDir::new().unwrap(), Verifier::disabled(), limits).await;
@@ -247,5 +259,61 @@ async fn a_stop_waits_for_nobody_who_dawdles() {
     let mut slow = served.connect().await;
     slow.write_all(b"GET /health/live HTTP/1.1\r\n").await.unwrap();
     assert_eq!(served.get("/health/live").await.status, 200);
+    served.end().await;
+}
+
+const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: gateway\r\n\r\n";
+
+/// Reads until the body of [`LIVE`]'s answer has come.
+async fn read_live(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\nok") {
+        let read = within("an answer", stream.read_buf(&mut text)).await.unwrap();
+        assert_ne!(read, 0, "the connection ended after {:?}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_stays_open_for_a_while() {
+    let limits = Limits { connection: Duration::from_secs(1), ..LIMITS };
+    let served = Served::start(TempDir::new().unwrap(), Verifier::disabled(), limits).await;
+    let mut stream = served.connect().await;
+    for _ in 0..3 {
+        stream.write_all(LIVE).await.unwrap();
+        read_live(&mut stream).await;
+    }
+    assert_eq!(within("the end of its time", stream.read(&mut [0])).await.unwrap(), 0);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn with_tls_nobody_is_answered_without() {
+    let (folder, authority) = (TempDir::new().unwrap(), Authority::new("authority"));
+    // Those who come here have no certificates, whatever gRPC asks for.
+    let config = authority.server("localhost").config(folder.path(), Some(&authority));
+    let tls = crate::tls::load(&config, folder.path(), SystemTime::now()).unwrap().unwrap().http;
+    let served = Served::start_with(folder, Verifier::disabled(), LIMITS, Some(tls)).await;
+
+    let mut trusted = RootCertStore::empty();
+    trusted.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    let mut client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let connecting = TlsConnector::from(Arc::new(client))
+        .connect(ServerName::try_from("localhost").unwrap(), served.connect().await);
+    let mut stream = within("a handshake", connecting).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"http/1.1".as_slice()));
+    stream.write_all(LIVE).await.unwrap();
+    read_live(&mut stream).await;
+
+    let mut plain = served.connect().await;
+    plain.write_all(LIVE).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = within("the end of a plain connection", plain.read_to_end(&mut answer)).await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    drop(stream);
     served.end().await;
 }

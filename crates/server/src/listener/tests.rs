@@ -96,7 +96,7 @@ impl Served {
 }
 
 fn load(config: &TlsConfig, data: &Path) -> Option<Tls> {
-    crate::tls::load(config, data, SystemTime::now()).unwrap()
+    crate::tls::load(config, data, SystemTime::now()).unwrap().map(|tls| tls.grpc)
 }
 
 async fn call(endpoint: Endpoint) -> Result<(), Status> {

@@ -9,8 +9,9 @@ const INTRODUCTION: &str = "\
 again. Do not edit. -->
 # Health and metrics
 
-`http.listen` ([configuration](configuration.md)) says where the gateway answers over HTTP. There is no TLS: an
-address that other machines reach belongs into a network where nobody listens in, or behind a proxy with TLS.
+`http.listen` ([configuration](configuration.md)) says where the gateway answers over HTTP, and `http.tls`
+whether with TLS. Without it an address that other machines reach belongs into a network where nobody listens in.
+The [dashboard](dashboard.md) is there, too.
 
 | Request | Answer | Needs |
 |---|---|---|
@@ -18,7 +19,7 @@ address that other machines reach belongs into a network where nobody listens in
 | `GET /health/ready` | 200, or 503 when the gateway cannot do its work; the JSON object names each check | nothing |
 | `GET /metrics` | the metrics below, for Prometheus | an API key with the scope `metadata:read`, unless `auth.mode` is `disabled` |
 
-Each connection is good for one request. `HEAD` is answered like `GET`.
+`HEAD` is answered like `GET`. A connection may stay open for further requests, up to a minute.
 
 `grpc.health.v1.Health` says the same as `/health/ready`:
 

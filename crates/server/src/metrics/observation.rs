@@ -16,6 +16,7 @@ pub(crate) struct Observation {
     pub(super) sessions: HashMap<State, u64>,
     pub(super) subscribers: u64,
     pub(super) commands_waiting: u64,
+    pub(super) dashboard_hubs: u64,
     pub(super) orphans: OrphanCounts,
     pub(super) audit_written: u64,
     pub(super) audit_lost: u64,
@@ -30,9 +31,11 @@ impl Observation {
         orphans: OrphanCounts,
         checks: Checks,
         audit: Option<AuditHealth>,
+        dashboard_hubs: usize,
     ) -> Self {
         let mut look = Self {
             orphans,
+            dashboard_hubs: count(dashboard_hubs),
             audit_written: audit.map_or(0, |audit| audit.written),
             audit_lost: audit.map_or(0, |audit| audit.lost),
             audit_failed: audit.is_some_and(|audit| !audit.healthy),

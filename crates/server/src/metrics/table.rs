@@ -91,6 +91,14 @@ pub(super) const SUBSCRIBERS: Metric = Metric {
     help: "Clients that are attached to event streams",
 };
 
+pub(super) const DASHBOARD_HUBS: Metric = Metric {
+    name: "dashboard_hubs",
+    kind: Kind::Gauge,
+    unit: "connections",
+    labels: &[],
+    help: "Connections of browsers and programs that follow the dashboard live",
+};
+
 pub(super) const COMMANDS_WAITING: Metric = Metric {
     name: "commands_waiting",
     kind: Kind::Gauge,
@@ -164,6 +172,7 @@ pub(super) const METRICS: &[&Metric] = &[
     &SESSIONS,
     &SUBSCRIBERS,
     &COMMANDS_WAITING,
+    &DASHBOARD_HUBS,
     &TAKEN_OVER,
     &NOT_TAKEN_OVER,
     &UNLISTED,

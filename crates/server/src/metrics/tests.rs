@@ -213,11 +213,12 @@ async fn sessions_are_looked_at_when_they_are_asked_for() {
     let orphans = OrphanCounts { taken_over: 3, not_taken_over: 1, unlisted: 4 };
     let metrics = Metrics::new({
         let sessions = Arc::clone(&sessions);
-        move || Observation::of(&sessions, orphans, checks, Some(audit))
+        move || Observation::of(&sessions, orphans, checks, Some(audit), 3)
     });
     assert_eq!(value(&metrics, "mxgateway_workers_taken_over_total"), 3);
     assert_eq!(value(&metrics, "mxgateway_workers_not_taken_over_total"), 1);
     assert_eq!(value(&metrics, "mxgateway_workers_unlisted"), 4);
+    assert_eq!(value(&metrics, "mxgateway_dashboard_hubs"), 3);
     let ready = "mxgateway_sessions{state=\"ready\"}";
     assert_eq!(value(&metrics, ready), 0);
 

@@ -123,13 +123,12 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     // Services start in the system's own folder. Here are the files that a configuration names without a folder.
     env::set_current_dir(&home).with_context(|| format!("cannot work in {}", home.display()))?;
-    let mut config = load(&Sources {
+    let mut loaded = load(&Sources {
         file: arguments.config.map_or(FileChoice::WhenPresent, FileChoice::Named),
         surroundings: Surroundings::of_process(),
         overrides: Vec::new(),
-    })?
-    .config;
-    config.workers.log_directory.get_or_insert_with(|| logs.clone());
+    })?;
+    loaded.config.workers.log_directory.get_or_insert_with(|| logs.clone());
     let failures = Failures::new(|failure| {
         match failure {
             Failure::SessionFaulted(reason) => ServiceEvent::SessionFaulted(reason),
@@ -137,7 +136,7 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
         }
         .report();
     });
-    logging::start_in(&config.logging, &logs, failures)?;
+    logging::start_in(&loaded.config.logging, &logs, failures)?;
     if let Err(error) = logging::remove_old_logs_of_workers(&logs, SystemTime::now()) {
         tracing::warn!(%error, folder = %logs.display(), "Old logs of workers cannot be removed");
     }
@@ -146,10 +145,10 @@ fn serve_as(running: &Running, served: &mut bool) -> anyhow::Result<()> {
         running.on_stop(move || stop.cancel());
         Ok(())
     };
-    let result = serve(config, arguments.handover, stop_on, |address| {
+    let result = serve(loaded, arguments.handover, stop_on, |addresses| {
         *served = true;
         running.ready();
-        ServiceEvent::Started(address.to_string()).report();
+        ServiceEvent::Started(addresses.grpc.to_string()).report();
     });
     if let Err(error) = &result {
         let error: &dyn std::error::Error = error.as_ref();

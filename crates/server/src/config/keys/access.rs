@@ -93,7 +93,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "ldap.service_account_dn",
-        Kind::Text { empty: Some("a search without an account") },
+        Kind::Text { empty: NONE },
         "",
         "Full name of the account that searches for people.",
     ),

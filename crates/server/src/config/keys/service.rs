@@ -74,8 +74,8 @@ pub(super) const KEYS: &[Key] = &[
         "tls.mode",
         Kind::Choice(&["off", "self_signed", "files"]),
         "off",
-        "Whether the gRPC service speaks TLS (and HTTP, with `http.tls`), with a certificate of its own making that is kept, or with one \
-         from files.",
+        "Whether the gRPC service speaks TLS (and HTTP, with `http.tls`), with a certificate of its own making that \
+         is kept, or with one from files.",
     ),
     key(
         "tls.certificate_path",
