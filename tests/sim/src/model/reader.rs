@@ -66,11 +66,11 @@ impl Reader {
                 self.cut = true;
                 return Delivery::Cut;
             }
-            return self.gap_to(released, GapCause::SlowReader);
+            return Delivery::Gap(self.gap_to(released, GapCause::SlowReader));
         }
         let next = history.after(self.after);
         if let Some(loss) = next.first().filter(|entry| entry.event.is_none()) {
-            return self.gap_to(loss.last, GapCause::SourceLoss);
+            return Delivery::Gap(self.gap_to(loss.last, GapCause::SourceLoss));
         }
         let mut run: Vec<Event> = next.iter().map_while(|entry| entry.event.clone()).collect();
         let run = take(&mut run, budget);
@@ -84,16 +84,13 @@ impl Reader {
         if !goes_on || self.cut || newest - self.after <= keep {
             return None;
         }
-        match self.gap_to(newest - keep, GapCause::SlowReader) {
-            Delivery::Gap(gap) => Some(gap),
-            other => unreachable!("{other:?} is no gap"),
-        }
+        Some(self.gap_to(newest - keep, GapCause::SlowReader))
     }
 
-    fn gap_to(&mut self, to: u64, cause: GapCause) -> Delivery {
+    fn gap_to(&mut self, to: u64, cause: GapCause) -> Gap {
         let gap = Gap { from: self.after + 1, to, lost: to - self.after, cause };
         self.after = to;
-        Delivery::Gap(gap)
+        gap
     }
 
     fn read_latest(
