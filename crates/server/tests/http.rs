@@ -48,10 +48,10 @@ struct Running {
     gateway: JoinHandle<Result<(), RunError>>,
 }
 
-async fn start(config: Loaded) -> Running {
+async fn start(loaded: Loaded) -> Running {
     let stop = CancellationToken::new();
     let (ready, listening) = oneshot::channel();
-    let run = mxgateway_server::run(config, stop.clone(), |addresses| ready.send(addresses.grpc).unwrap());
+    let run = mxgateway_server::run(loaded, stop.clone(), |addresses| ready.send(addresses.grpc).unwrap());
     let gateway = tokio::spawn(run);
     let address = within("the gateway listens", listening).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -129,9 +129,9 @@ async fn an_address_for_http_that_is_taken_is_named_with_its_key() {
 #[tokio::test]
 async fn without_an_address_there_is_no_http() {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = config(folder.path(), free_address());
-    config.http.listen = None;
-    let running = start(config).await;
+    let mut loaded = config(folder.path(), free_address());
+    loaded.config.http.listen = None;
+    let running = start(loaded).await;
     assert!(serving(&running.channel, "").await);
     running.stop.cancel();
     within("the gateway stops", running.gateway).await.unwrap().unwrap();
