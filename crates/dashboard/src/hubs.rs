@@ -47,7 +47,7 @@ impl Default for HubLimits {
     fn default() -> Self {
         Self {
             connections: 1_000,
-            connections_of_visitor: 250,
+            connections_of_visitor: 500,
             write: Duration::from_secs(10),
             ping: Duration::from_secs(15),
         }
