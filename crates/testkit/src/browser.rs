@@ -18,7 +18,7 @@ use crate::running::{self, Running, Told, free_port, text, watched};
 const TOLD: Told = Told { ready: "started successfully", failed: "Exiting" };
 
 /// What the browser is told at its start, beside what chromedriver tells it.
-const ARGUMENTS: [&str; 7] = [
+const ARGUMENTS: [&str; 8] = [
     "--headless=new",
     // By it the browser notices that chromedriver has ended, and ends as well.
     "--remote-debugging-pipe",
@@ -28,6 +28,7 @@ const ARGUMENTS: [&str; 7] = [
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--force-color-profile=srgb",
+    "--hide-scrollbars",
     "--lang=en-US",
 ];
 

@@ -23,6 +23,8 @@ pub struct GatewayOptions {
     pub config: String,
     /// Port; 0 for a free one.
     pub port: u16,
+    /// Port of the dashboard, health and metrics; 0 for a free one. Without it there is no HTTP service.
+    pub http: Option<u16>,
     /// Further arguments of `mxgateway run`.
     pub arguments: Vec<String>,
     /// Does not log everything, for tests that would take long with it.
@@ -36,6 +38,7 @@ pub struct GatewayOptions {
 pub struct Gateway {
     child: Child,
     address: String,
+    dashboard: Option<String>,
     folder: Folder,
 }
 
@@ -60,6 +63,12 @@ impl Gateway {
         Self::start_in(Folder(folder), options).await
     }
 
+    /// Starts with these lines of mxgateway.toml, several subscribers per session, and the dashboard.
+    pub async fn start_with_dashboard(config: &str) -> Self {
+        let config = format!("[sessions]\nallow_multiple_event_subscribers = true\n{config}");
+        Self::start_with(GatewayOptions { config, http: Some(0), ..GatewayOptions::default() }).await
+    }
+
     async fn start_in(folder: Folder, options: GatewayOptions) -> Self {
         fs::write(folder.path().join("mxgateway.toml"), &options.config).expect("a configuration file");
         credentials::give_key_store(folder.path());
@@ -79,7 +88,7 @@ impl Gateway {
             .args(["run", "--listen", &format!("127.0.0.1:{}", options.port)])
             // Relative, because the path of a Unix socket must be short.
             .args(["--set", "workers.runtime_directory=run", "--set", "server.data_directory=data"])
-            .args(["--set", "http.listen="])
+            .args(["--set", &http_listen(options.http)])
             // What is logged at the highest level is looked through for secrets when the gateway is dropped.
             .args(["--set", if options.quiet { "logging.filter=info" } else { "logging.filter=trace" }])
             .args(&options.arguments)
@@ -98,7 +107,15 @@ impl Gateway {
         else {
             panic!("the gateway said {line:?}; its log:\n{}", read_log(folder.path()));
         };
-        Self { address: address.to_owned(), child, folder }
+        let dashboard = if options.http.is_some() {
+            let line =
+                within("the dashboard's address", lines.next_line()).await.expect("the gateway's output");
+            let url = line.as_deref().and_then(|line| line.strip_prefix("mxgateway dashboard at "));
+            Some(url.unwrap_or_else(|| panic!("the gateway said {line:?}")).trim_end_matches('/').to_owned())
+        } else {
+            None
+        };
+        Self { address: address.to_owned(), dashboard, child, folder }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -108,7 +125,12 @@ impl Gateway {
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address with a port")
+        port_of(&self.address)
+    }
+
+    /// Where the dashboard is, such as `http://127.0.0.1:PORT`.
+    pub fn dashboard(&self) -> &str {
+        self.dashboard.as_deref().expect("a gateway with an HTTP service")
     }
 
     /// Its process.
@@ -207,18 +229,18 @@ impl Gateway {
         self.stop(Signal::KILL).await;
     }
 
-    /// Starts it again on the same port and in the same folder; it must have ended before.
+    /// Starts it again on the same ports and in the same folder; it must have ended before.
     pub async fn start_again(self) -> Self {
         self.start_again_with(GatewayOptions::default()).await
     }
 
-    /// The same with other options; port and configuration are those of before.
+    /// The same with other options; ports and configuration are those of before.
     pub async fn start_again_with(mut self, options: GatewayOptions) -> Self {
         assert!(self.child.try_wait().expect("a status").is_some(), "the gateway still runs");
         let config =
             fs::read_to_string(self.folder.path().join("mxgateway.toml")).expect("its configuration");
-        let port = self.port();
-        Self::start_in(self.folder, GatewayOptions { config, port, ..options }).await
+        let (port, http) = (self.port(), self.dashboard.as_deref().map(port_of));
+        Self::start_in(self.folder, GatewayOptions { config, port, http, ..options }).await
     }
 }
 
@@ -260,6 +282,14 @@ pub async fn narrow_client(endpoint: String) -> KeyedClient {
 fn through_a_pipe(file: fs::File) -> Stdio {
     let copy = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(file).spawn();
     copy.expect("cat can be started").stdin.take().expect("its input is piped").into()
+}
+
+fn http_listen(port: Option<u16>) -> String {
+    port.map_or_else(|| "http.listen=".to_owned(), |port| format!("http.listen=127.0.0.1:{port}"))
+}
+
+fn port_of(address: &str) -> u16 {
+    address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address with a port")
 }
 
 fn read_log(folder: &Path) -> String {

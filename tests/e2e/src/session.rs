@@ -23,8 +23,17 @@ pub struct TestSession {
 
 impl TestSession {
     /// Opens a session.
-    pub async fn open(mut client: KeyedClient) -> Self {
-        let request = OpenSessionRequest { client_session_name: "e2e".to_owned(), ..Default::default() };
+    pub async fn open(client: KeyedClient) -> Self {
+        Self::open_as(client, "e2e", "").await
+    }
+
+    /// Opens a session with this name and tag.
+    pub async fn open_as(mut client: KeyedClient, name: &str, tag: &str) -> Self {
+        let request = OpenSessionRequest {
+            client_session_name: name.to_owned(),
+            session_tag: tag.to_owned(),
+            ..OpenSessionRequest::default()
+        };
         let opened =
             within("a session opens", client.open_session(request)).await.expect("a session").into_inner();
         Self { client, opened }

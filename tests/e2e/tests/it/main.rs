@@ -8,6 +8,7 @@ mod browse;
 mod cli;
 mod configuration;
 mod crashes;
+mod dashboard;
 mod impostors;
 mod kills;
 mod late_replies;
