@@ -16,6 +16,8 @@ mod layers;
 mod process;
 mod progress;
 mod reproducible;
+#[cfg(unix)]
+mod screenshots;
 mod servers;
 mod sizes;
 mod test;
@@ -55,6 +57,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Pack what people install: a tar.gz and a Debian package for Linux, a zip for Windows, with checksums
     Dist(dist::Arguments),
+    /// Make the pictures of the dashboard in docs/screenshots anew
+    #[cfg(unix)]
+    Screenshots(screenshots::Arguments),
     /// Run one fuzz target of tests/fuzz
     Fuzz(fuzz::Arguments),
     /// Build the Windows programs on Debian, and test them under Wine
@@ -73,6 +78,8 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
+        #[cfg(unix)]
+        Task::Screenshots(arguments) => screenshots::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         #[cfg(unix)]
         Task::Windows(arguments) => windows::run(&arguments),

@@ -16,6 +16,7 @@ const SLAPD: [&str; 2] = ["/usr/sbin/slapd", "/usr/libexec/slapd"];
 
 /// What a browser is driven by. Debian's package brings the browser of the same version.
 const CHROMEDRIVER: &str = "chromedriver";
+const BROWSER: &[&str] = &["chromium", "chromium-driver", "fonts-dejavu-core"];
 /// Somebody else may be installing something.
 const WAIT_FOR_OTHERS: &str = "DPkg::Lock::Timeout=600";
 
@@ -46,7 +47,7 @@ const SERVERS: [Server; 3] = [
     },
     Server {
         tests: "the dashboard's tests in a browser",
-        packages: &["chromium", "chromium-driver", "fonts-dejavu-core"],
+        packages: BROWSER,
         answer: None,
         is_installed: has_browser,
     },
@@ -66,6 +67,12 @@ pub(crate) fn ensure() -> Vec<String> {
     missing()
         .map(|server| format!("{} (Debian: apt install {})", server.tests, server.packages.join(" ")))
         .collect()
+}
+
+/// What to do about it where no browser can be driven.
+pub(crate) fn missing_browser() -> Option<String> {
+    (!has_browser())
+        .then(|| format!("there is no {CHROMEDRIVER} in PATH (Debian: apt install {})", BROWSER.join(" ")))
 }
 
 fn install(server: &Server) -> anyhow::Result<()> {
