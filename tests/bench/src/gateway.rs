@@ -41,6 +41,7 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 pub(crate) struct Gateway {
     pub(crate) process: Process,
     address: String,
+    dashboard: Option<String>,
     folder: TempDir,
     key: Bearer,
     secret: SecretString,
@@ -54,6 +55,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) events: &'a str,
     pub(crate) workers: &'a str,
     pub(crate) listen: &'a str,
+    /// Whether it serves its dashboard, to whoever comes from this machine.
+    pub(crate) has_dashboard: bool,
 }
 
 /// Puts an API key on each request.
@@ -83,14 +86,29 @@ async fn make_key(folder: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Starts the program in its folder; gives where it listens, once it does.
-async fn run(listen: &str, folder: &Path) -> anyhow::Result<(Process, String)> {
+/// Starts the program in its folder; gives where it listens, once it does, and where its dashboard is.
+async fn run(
+    listen: &str,
+    has_dashboard: bool,
+    folder: &Path,
+) -> anyhow::Result<(Process, String, Option<String>)> {
     // The folder of the sockets is relative, because the path of a Unix socket must be short.
-    let own = ["--set", "workers.runtime_directory=run", "--set", DATA, "--set", "http.listen="];
-    let arguments = ["run", "--listen", listen].into_iter().chain(own);
+    let own = ["--set", "workers.runtime_directory=run", "--set", DATA];
+    let http: &[_] = if has_dashboard {
+        &["--set", "http.listen=127.0.0.1:0", "--set", "dashboard.allow_anonymous_localhost=true"]
+    } else {
+        &["--set", "http.listen="]
+    };
+    let arguments = ["run", "--listen", listen].into_iter().chain(own).chain(http.iter().copied());
     let mut process = Process::start(&process::beside("mxgateway")?, arguments, folder)?;
     let address = process.says("mxgateway listening on ", folder).await?;
-    Ok((process, address))
+    let dashboard = if has_dashboard {
+        let url = process.says("mxgateway dashboard at http://", folder).await?;
+        Some(url.trim_end_matches('/').to_owned())
+    } else {
+        None
+    };
+    Ok((process, address, dashboard))
 }
 
 /// A connection to `http://ADDRESS`.
@@ -132,11 +150,26 @@ impl Gateway {
 
     /// Starts one with this galaxy and these lines of `[sessions]` and `[events]`.
     pub(crate) async fn start_with(galaxy: &str, sessions: &str, events: &str) -> anyhow::Result<Self> {
-        Self::start_as(Setup { galaxy, sessions, events, workers: "", listen: LISTEN }).await
+        Self::start_as(Setup { galaxy, sessions, events, workers: "", listen: LISTEN, has_dashboard: false })
+            .await
+    }
+
+    /// Starts one as [`Gateway::start`] does, with its dashboard.
+    pub(crate) async fn start_with_dashboard(events: &str) -> anyhow::Result<Self> {
+        let galaxy = include_str!("../galaxy.toml");
+        Self::start_as(Setup {
+            galaxy,
+            sessions: "",
+            events,
+            workers: "",
+            listen: LISTEN,
+            has_dashboard: true,
+        })
+        .await
     }
 
     pub(crate) async fn start_as(setup: Setup<'_>) -> anyhow::Result<Self> {
-        let Setup { galaxy, sessions, events, workers, listen } = setup;
+        let Setup { galaxy, sessions, events, workers, listen, has_dashboard } = setup;
         let folder = process::folder()?;
         fs::write(folder.path().join("galaxy.toml"), galaxy)?;
         let config = format!(
@@ -149,8 +182,8 @@ impl Gateway {
         let mut key: MetadataValue<Ascii> =
             format!("Bearer {secret}").parse().context("the key is not ASCII")?;
         key.set_sensitive(true);
-        let (process, address) = run(listen, folder.path()).await?;
-        Ok(Self { process, address, folder, key: Bearer(key), secret: secret.into() })
+        let (process, address, dashboard) = run(listen, has_dashboard, folder.path()).await?;
+        Ok(Self { process, address, dashboard, folder, key: Bearer(key), secret: secret.into() })
     }
 
     /// Ends it at once, as a crash does.
@@ -160,7 +193,9 @@ impl Gateway {
 
     /// Starts it again after [`Gateway::kill`], where it was and with what it had.
     pub(crate) async fn start_again(&mut self) -> anyhow::Result<()> {
-        (self.process, self.address) = run(&self.address, self.folder.path()).await?;
+        let has_dashboard = self.dashboard.is_some();
+        (self.process, self.address, self.dashboard) =
+            run(&self.address, has_dashboard, self.folder.path()).await?;
         Ok(())
     }
 
@@ -172,6 +207,11 @@ impl Gateway {
             ..ClientOptions::default()
         };
         Ok(Client::connect(options)?)
+    }
+
+    /// Where its dashboard is, as an address and a port.
+    pub(crate) fn dashboard(&self) -> anyhow::Result<&str> {
+        self.dashboard.as_deref().context("it was started without a dashboard")
     }
 
     pub(crate) async fn connect(&self) -> anyhow::Result<Channel> {

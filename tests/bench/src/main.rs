@@ -8,6 +8,7 @@ mod baseline;
 mod bulk_subscribe;
 mod codec;
 mod commands;
+mod dashboards;
 mod gateway;
 mod hex;
 mod invoke;
@@ -67,6 +68,8 @@ enum Bench {
         #[command(flatten)]
         load: restart::Load,
     },
+    /// What 200 open dashboards cost 8 subscribers
+    Dashboards(Options),
     /// All of them, with a document
     Report {
         #[command(flatten)]
@@ -74,6 +77,15 @@ enum Bench {
         /// The document
         #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
         output: PathBuf,
+    },
+    #[command(hide = true)]
+    Pages {
+        #[arg(long)]
+        address: String,
+        #[arg(long)]
+        session: String,
+        #[arg(long)]
+        count: usize,
     },
     #[command(hide = true)]
     BareServer {
@@ -136,6 +148,10 @@ async fn main() -> anyhow::Result<()> {
             let options = options.check()?;
             show(&restart::run(&options, &load).await?, &options);
         }
+        Bench::Dashboards(options) => {
+            let options = options.check()?;
+            show(&dashboards::run(&options).await?, &options);
+        }
         Bench::Report { options, output } => {
             let options = options.check()?;
             let mut rows = throughput::run(&options).await?;
@@ -148,9 +164,13 @@ async fn main() -> anyhow::Result<()> {
             rows.extend(open::run(&options).await?);
             rows.extend(bulk_subscribe::run(&options).await?);
             rows.extend(restart::run(&options, &restart::Load::default()).await?);
+            rows.extend(dashboards::run(&options).await?);
             show(&rows, &options);
             report::write(&output, &rows, &options)?;
             note(&format!("wrote {}", output.display()));
+        }
+        Bench::Pages { address, session, count } => {
+            dashboards::pages::run(&address, &session, count).await?;
         }
         Bench::BareServer { event } => baseline::tonic::run(hex::decode(&event)?).await?,
         Bench::HopServer => baseline::hop::run_server().await?,

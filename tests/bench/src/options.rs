@@ -62,7 +62,9 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bulk_subscribe, invoke, latency, memory, open, read_bulk, replay, restart, throughput};
+    use crate::{
+        bulk_subscribe, dashboards, invoke, latency, memory, open, read_bulk, replay, restart, throughput,
+    };
 
     fn only(text: &str) -> Options {
         Options {
@@ -100,6 +102,7 @@ mod tests {
             open::run(&options).await,
             bulk_subscribe::run(&options).await,
             restart::run(&options, &restart::Load::default()).await,
+            dashboards::run(&options).await,
         ];
         for rows in found {
             assert_eq!(rows.unwrap().len(), 0);

@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// No process takes longer to start or to stop.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Linux tells programs processor time in hundredths of a second, whatever its clock does.
+const MILLISECONDS_OF_TICK: u64 = 10;
 
 /// A running process; killed when dropped.
 pub(crate) struct Process {
     name: String,
     child: Child,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -31,7 +35,7 @@ impl Process {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let log = folder.join(format!("{name}.log"));
         let errors = File::options().create(true).append(true).open(&log);
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
             .env_clear()
@@ -41,24 +45,23 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self { name, child })
+        let output = child.stdout.take().context("its output is not piped")?;
+        Ok(Self { name, child, output: BufReader::new(output).lines() })
     }
 
-    /// Waits for the line of its output that begins with `prefix`; gives the rest of it.
+    /// Waits for the next line of its output that begins with `prefix`; gives the rest of it.
     pub(crate) async fn says(&mut self, prefix: &str, folder: &Path) -> anyhow::Result<String> {
-        let output = self.child.stdout.take().context("its output was read before")?;
-        let mut lines = BufReader::new(output).lines();
         let found = async {
-            while let Some(line) = lines.next_line().await? {
+            while let Some(line) = self.output.next_line().await? {
                 if let Some(rest) = line.strip_prefix(prefix) {
                     return Ok(rest.to_owned());
                 }
             }
             let log = fs::read_to_string(folder.join(format!("{}.log", self.name))).unwrap_or_default();
-            bail!("{} ended at its start; its log:\n{log}", self.name)
+            bail!("{} ended without saying \"{prefix}\"; its log:\n{log}", self.name)
         };
         let found = tokio::time::timeout(LIMIT, found).await;
-        found.with_context(|| format!("{} did not start within {LIMIT:?}", self.name))?
+        found.with_context(|| format!("{} did not say \"{prefix}\" within {LIMIT:?}", self.name))?
     }
 
     /// Memory it has in RAM, in bytes.
@@ -70,6 +73,22 @@ impl Process {
         Ok(kilobytes * 1024)
     }
 
+    /// Processor time of all its threads so far.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let id = self.child.id().context("it has ended")?;
+        let ticks =
+            ticks(&fs::read_to_string(format!("/proc/{id}/stat"))?).context("no times in its stat")?;
+        Ok(Duration::from_millis(ticks * MILLISECONDS_OF_TICK))
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) -> anyhow::Result<()> {
+        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+            kill_process(id, Signal::TERM)?;
+        }
+        Ok(())
+    }
+
     /// Ends it without asking it.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.with_context(|| format!("cannot kill {}", self.name))
@@ -77,9 +96,7 @@ impl Process {
 
     /// Asks it to end and waits.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-            kill_process(id, Signal::TERM)?;
-        }
+        self.terminate()?;
         let ended = tokio::time::timeout(LIMIT, self.child.wait()).await;
         ended.with_context(|| format!("{} does not stop", self.name))??;
         Ok(())
@@ -98,4 +115,24 @@ pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
 /// A folder that goes when it is dropped.
 pub(crate) fn folder() -> anyhow::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("mxbench").tempdir().context("no temporary folder")
+}
+
+/// Clock ticks in user and in kernel mode together, of a `/proc/PID/stat`. The program's name comes before them and
+/// may have spaces.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "4211 (a (b) c) S 1 4211 4211 0 -1 4194560 9 0 0 0 700 31 5 6 20 0 3 0 88 1 2";
+        assert_eq!(ticks(stat), Some(731));
+        assert_eq!(ticks("4211 (cut) S 1"), None);
+    }
 }

@@ -93,6 +93,7 @@ async fn measure(load: &Load, quick: bool) -> anyhow::Result<Measured> {
         events: &load.events_section(),
         workers: &load.workers_section(),
         listen: LISTEN,
+        has_dashboard: false,
     };
     let mut gateway = Gateway::start_as(setup).await?;
     let measured = crash(&mut gateway, load, quick).await.with_context(|| gateway.log());

@@ -1,7 +1,7 @@
 //! One measurement of the gateway's throughput.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
@@ -30,8 +30,25 @@ pub(crate) struct Load {
     pub(crate) read: Read<Run>,
 }
 
+/// A session whose subscribers wait for the storm.
+pub(crate) struct Calm {
+    pub(crate) session: Session,
+    item: i32,
+    load: Load,
+    progress: Arc<Progress>,
+    readers: JoinSet<anyhow::Result<()>>,
+    stuck: Vec<Streaming<Run>>,
+}
+
 /// Deliveries per second to those that read. An error when any of them misses an event.
 pub(crate) async fn measure(gateway: &Gateway, load: Load) -> anyhow::Result<f64> {
+    let (session, time) = prepare(gateway, load).await?.blow(gateway).await?;
+    session.close().await?;
+    Ok(rate(load.events * load.subscribers as u64, time))
+}
+
+/// Opens a session and subscribes to it.
+pub(crate) async fn prepare(gateway: &Gateway, load: Load) -> anyhow::Result<Calm> {
     let mut session = gateway.session().await?;
     let item = session.add_item(STORM).await?;
     let progress = Progress::new(load.subscribers, load.window);
@@ -44,18 +61,25 @@ pub(crate) async fn measure(gateway: &Gateway, load: Load) -> anyhow::Result<f64
     for _ in 0..load.stuck {
         stuck.push(session.stream(gateway.connect().await?, None, load.read).await?);
     }
-    session.advise(item).await?;
-    // The first change tells everybody the type; from now on it can be written.
-    progress.reached(1).await?;
+    Ok(Calm { session, item, load, progress, readers, stuck })
+}
 
-    let began = Instant::now();
-    let pacing = progress.pace(load.window, load.events, async |goal| session.storm(item, goal).await);
-    let (paced, ended) = tokio::join!(pacing, finish(readers));
-    let time = ended.with_context(|| gateway.log())?.duration_since(began);
-    paced?;
-    drop(stuck);
-    session.close().await?;
-    Ok(rate(load.events * load.subscribers as u64, time))
+impl Calm {
+    /// Sends everything; gives how long it takes until those that read have it.
+    pub(crate) async fn blow(self, gateway: &Gateway) -> anyhow::Result<(Session, Duration)> {
+        let Self { mut session, item, load, progress, readers, stuck } = self;
+        session.advise(item).await?;
+        // The first change tells everybody the type; from now on it can be written.
+        progress.reached(1).await?;
+
+        let began = Instant::now();
+        let pacing = progress.pace(load.window, load.events, async |goal| session.storm(item, goal).await);
+        let (paced, ended) = tokio::join!(pacing, finish(readers));
+        let time = ended.with_context(|| gateway.log())?.duration_since(began);
+        paced?;
+        drop(stuck);
+        Ok((session, time))
+    }
 }
 
 /// Reads until it has `events` more than the first.
