@@ -19,9 +19,12 @@ async fn numbers_of_the_overview_move_within_two_seconds_of_its_opening() {
     stream.events(10).await;
     let Some(visitor) = Visitor::of(&gateway).await else { return };
 
+    // A browser that was just started has other things to do as well.
+    visitor.open("/workers").await;
+    visitor.chip_says("Live").await;
     let received = "[data-bind='totals.received_events']";
     let took = visitor.opens_until_changed("/", received).await;
-    assert!(took < FIRST_CHANGE, "it took {took:?}");
+    assert!(took < FIRST_CHANGE, "it took {took:?} until they changed");
     visitor.chip_says("Live").await;
     visitor.mark_page().await;
     // They go on moving.
