@@ -21,6 +21,9 @@ allow_multiple_event_subscribers = true
 [dashboard]
 allow_anonymous_localhost = true
 show_tag_values = true
+
+[simulator]
+allow_fault_injection = true
 ";
 
 /// What a README should not be made to load.
@@ -43,7 +46,7 @@ async fn main() {
     let config = CONFIG.to_owned();
     let options = GatewayOptions { config, http: Some(0), quiet: true, ..GatewayOptions::default() };
     let gateway = Gateway::start_with(options).await;
-    let plant = Plant::begin(&gateway).await;
+    let mut plant = Plant::begin(&gateway).await;
     let browser = Browser::open(DESK).await.unwrap_or_else(|why| panic!("no browser: {why}"));
     let camera = Camera { browser, dashboard: gateway.dashboard().to_owned(), folder };
 
@@ -55,6 +58,7 @@ async fn main() {
         tokio::time::sleep(step).await;
         left -= step;
         eprintln!("{} s left", left.as_secs());
+        plant.check_all_at_work();
     }
     camera.take("overview-light.png", DESK, DESK.height).await;
     camera.take("overview-dark.png", Window { colours: Colours::Dark, ..DESK }, DESK.height).await;

@@ -83,13 +83,22 @@ impl Plant {
                 plant.tasks.spawn(reads(session.through(connect().await), Duration::ZERO));
             }
             plant.tasks.spawn(writes(session.clone(), server));
-            plant.tasks.spawn(storms(session.clone(), client));
+            if client.events_per_second > 0.0 {
+                plant.tasks.spawn(storms(session.clone(), client));
+            }
             plant.sessions.push(session);
         }
         let slow = plant.sessions[1].through(gateway.narrow_client().await);
         plant.tasks.spawn(reads(slow, THINKS_FOR));
         TestSession::open_as(gateway.client().await, "shift-report", "line-2").await.close().await;
         plant
+    }
+
+    /// Fails when a client has given up.
+    pub(crate) fn check_all_at_work(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            panic!("a client ended: {ended:?}");
+        }
     }
 
     /// The session with a slow reader.
@@ -129,9 +138,6 @@ async fn writes(session: TestSession, server: i32) {
 
 /// Has events come at a rate that rises and falls.
 async fn storms(session: TestSession, client: &Client) {
-    if client.events_per_second < 1.0 {
-        return;
-    }
     let begun = Instant::now();
     let mut ticks = interval(CHANGES_EVERY);
     loop {
