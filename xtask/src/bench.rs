@@ -11,7 +11,7 @@ const PACKAGES: [&str; 3] = ["mxgateway", "mxgateway-worker", "mxgateway-bench"]
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
-    /// stream, latency, replay, memory, invoke, read-bulk, authorization, open, bulk-subscribe, restart or report, and its options; `--help` lists them
+    /// stream, latency, replay, memory, invoke, read-bulk, authorization, open, bulk-subscribe, restart, dashboards or report, and its options; `--help` lists them
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
