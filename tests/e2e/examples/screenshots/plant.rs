@@ -96,9 +96,8 @@ impl Plant {
 
     /// Fails when a client has given up.
     pub(crate) fn check_all_at_work(&mut self) {
-        while let Some(ended) = self.tasks.try_join_next() {
-            panic!("a client ended: {ended:?}");
-        }
+        let ended = self.tasks.try_join_next();
+        assert!(ended.is_none(), "a client ended: {ended:?}");
     }
 
     /// The session with a slow reader.
