@@ -51,7 +51,7 @@ fn totals(snapshot: &Snapshot) -> Markup {
                 dt { "Subscribers" }
                 dd { (bound("totals.subscribers", "integer", &format::count(totals.subscribers))) }
                 dd.under {
-                    "furthest behind by "
+                    "worst lag "
                     (bound("worst_lag", "integer", &format::integer(figures::worst_lag(snapshot))))
                 }
                 (spark("lag"))

@@ -16,8 +16,9 @@ const MAX_LETTERS: usize = 200;
 
 /// An event, without its value unless that is to be shown.
 pub(super) fn view(event: &Event, item: Option<&Item>, show_value: bool) -> EventView {
-    // The worker's own encoding, which the gateway passes on as it is: one that cannot be read is shown without a body.
-    let body = v1::MxEvent::decode(&*event.payload).ok().and_then(|event| event.body);
+    // What the gateway passes on to clients as it came from the worker: one that cannot be read is shown without a body.
+    let item_of_stream = v1::StreamItem::decode(&*event.payload).ok();
+    let body = item_of_stream.and_then(|mut item| item.events.pop()).and_then(|event| event.body);
     let (quality, value) = match body {
         Some(Body::OnDataChange(change)) => (Some(change.quality), change.value.as_ref().map(text)),
         Some(Body::OnBufferedDataChange(change)) => {

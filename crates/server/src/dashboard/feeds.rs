@@ -34,8 +34,9 @@ use reader::Reader;
 
 /// How often what came is handed on.
 const EVERY: Duration = Duration::from_millis(250);
-/// Events of a session that are handed on at a time; of more, the newest.
-const MOST_AT_ONCE: u64 = 100;
+/// Events of a session that are handed on at a time; of more, the newest. Fewer than a session's page shows, so that a
+/// gap before them can be seen.
+const MOST_AT_ONCE: u64 = 40;
 /// Events that somebody gets who asks for no position.
 const LAST_FEW: u64 = 50;
 /// Events that somebody gets at most who comes back.

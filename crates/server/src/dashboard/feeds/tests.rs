@@ -1,11 +1,11 @@
 use std::time::SystemTime;
 
-use mxgateway_contracts::v1;
+use mxgateway_contracts::{stream_item, v1};
 use mxgateway_session::{
     EventSink, LaunchError, LaunchRequest, Launched, ManagerSettings, OnReply, OpenOptions, PortError,
     WorkerIdentity,
 };
-use mxgateway_session_core::event::{EventFamily, ItemKey};
+use mxgateway_session_core::event::{EventFamily, ItemKey, Payload};
 use mxgateway_session_core::lifecycle::{CloseReason, Fault};
 use prost::Message as _;
 
@@ -54,11 +54,15 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::showing(false).await
+    }
+
+    async fn showing(show_values: bool) -> Self {
         let launcher = Launcher::default();
         let sessions = Arc::new(SessionManager::new(launcher.clone(), ManagerSettings::default()));
         let session = sessions.open(OpenOptions::default()).await.unwrap();
         let sink = launcher.0.lock().clone().unwrap();
-        let feeds = Feeds::new(sessions, false, Duration::from_millis(50));
+        let feeds = Feeds::new(sessions, show_values, Duration::from_millis(50));
         Self { feeds, readers: Readers::default(), session, sink }
     }
 
@@ -80,12 +84,15 @@ fn event(sequence: u64) -> Event {
     let change = v1::OnDataChange { value: Some(7.into()), quality: 192, source_time: None };
     let message =
         v1::MxEvent { body: Some(v1::mx_event::Body::OnDataChange(change)), ..v1::MxEvent::default() };
+    let received = SystemTime::UNIX_EPOCH;
+    let records = stream_item::records(&[message.encode_to_vec().into()], received);
+    let range = records.ranges().next().unwrap();
     Event {
         sequence,
         family: EventFamily::DataChange,
         item: ItemKey { server_handle: 1, item_handle: 2 },
-        received: SystemTime::UNIX_EPOCH,
-        payload: message.encode_to_vec().into(),
+        received,
+        payload: Payload::part(&records.memory, range).unwrap(),
     }
 }
 
@@ -139,13 +146,13 @@ async fn of_more_than_a_page_can_show_the_newest_come_and_the_rest_is_told() {
     assert_eq!(begins(&mut feed).await, (0, None));
     world.publish(1..=1_000);
     world.look();
-    assert_eq!(next(&mut feed).await, skipped(1, 900));
-    assert_eq!(events(&mut feed).await, (901, 1_000));
+    assert_eq!(next(&mut feed).await, skipped(1, 960));
+    assert_eq!(events(&mut feed).await, (961, 1_000));
     // Also more than is retained.
     world.publish(1_001..=9_000);
     world.look();
-    assert_eq!(next(&mut feed).await, skipped(1_001, 8_900));
-    assert_eq!(events(&mut feed).await, (8_901, 9_000));
+    assert_eq!(next(&mut feed).await, skipped(1_001, 8_960));
+    assert_eq!(events(&mut feed).await, (8_961, 9_000));
 }
 
 #[tokio::test]
@@ -245,4 +252,18 @@ async fn a_fault_is_told_in_full() {
     world.look();
     let Some(FeedItem::End { reason }) = next(&mut feed).await else { panic!("no end") };
     assert!(reason.contains("exit code 3"), "{reason}");
+}
+
+#[tokio::test]
+async fn values_are_shown_only_where_they_may_be() {
+    for show_values in [false, true] {
+        let world = World::showing(show_values).await;
+        world.publish([1]);
+        let mut feed = world.feed(None);
+        begins(&mut feed).await;
+        let Some(FeedItem::Events(batch)) = next(&mut feed).await else { panic!("no events") };
+        let event = &batch.events[0];
+        assert_eq!((event.quality, event.family.as_str()), (Some(192), "data_change"));
+        assert_eq!(event.value.as_deref(), show_values.then_some("7"));
+    }
 }
