@@ -120,7 +120,7 @@ async fn an_address_for_http_that_is_taken_is_named_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let run = mxgateway_server::run(config(folder.path(), address), CancellationToken::new(), |_| {});
-    let error = within("the gateway gives up", run).await.unwrap_err();
+    let error = Box::pin(within("the gateway gives up", run)).await.unwrap_err();
     assert!(matches!(error, RunError::ListenHttp { .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains(&address.to_string()) && text.contains("http.listen"), "{text}");
