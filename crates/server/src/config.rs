@@ -1,6 +1,6 @@
 //! Configuration: defaults, `mxgateway.toml`, environment and command line become one checked [`Config`].
 //!
-//! [`keys`] is the only list of keys: defaults, checks, error texts and `docs/configuration.md` come from it.
+//! [`keys()`] is the only list of keys: defaults, checks, error texts and `docs/configuration.md` come from it.
 
 mod build;
 mod docs;
