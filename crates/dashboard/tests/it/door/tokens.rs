@@ -111,7 +111,7 @@ async fn what_is_no_token_opens_nothing() {
     let longer = format!("{good}0");
     let others = super::client::house();
     let other = token(&others, &others.cookie_of("ann").await).await;
-    let forged = "01".to_owned() + &"0".repeat(64 + 16) + &csrf;
+    let forged = format!("01{}{csrf}", "0".repeat(64 + 16));
     for wrong in ["", "x", value, &csrf, &good[1..], &good[..good.len() - 1], &longer, &other, &forged] {
         assert_eq!(hub(&house, wrong).await, CLOSED, "{wrong}");
         assert_eq!(house.hub(&format!("{HUB}?access_token={wrong}"), &[]).await, CLOSED, "{wrong}");
