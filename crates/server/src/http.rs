@@ -23,7 +23,6 @@ use mxgateway_contracts::error_code::ErrorCode;
 use mxgateway_dashboard::Dashboard;
 use mxgateway_dashboard::peer::Peer;
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +30,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::grpc::AuthenticationLayer;
-use crate::listener::accept;
+use crate::listener::{accept, secured};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::readiness::Readiness;
 use crate::tls::Tls;
@@ -124,31 +123,13 @@ impl Service {
         connections.wait().await;
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
-        // What is live is small and must not wait for more.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "HTTP connection ended at once");
-            return;
-        }
-        let Some(tls) = self.tls.clone() else { return self.requests(stream, peer, false).await };
-        let handshake = Box::pin(tls.accept(stream));
-        match self.stop.clone().run_until_cancelled(handshake).await {
-            Some(Ok(stream)) => self.requests(stream, peer, true).await,
-            Some(Err(error)) => tracing::debug!(%peer, %error, "HTTP connection ended in the TLS handshake"),
-            None => {}
-        }
-    }
-
-    async fn requests(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        address: SocketAddr,
-        is_encrypted: bool,
-    ) {
-        let Self { limits, router, stop, tls: _ } = self;
+    async fn connection(self, stream: TcpStream, address: SocketAddr) {
+        let Self { limits, router, tls, stop } = self;
+        let Some((stream, info)) = secured(stream, address, tls.as_ref(), &stop).await else { return };
         let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
         http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD_BYTES);
-        let service = TowerToHyperService::new(router.layer(Extension(Peer { address, is_encrypted })));
+        let service =
+            TowerToHyperService::new(router.layer(Extension(Peer { address, is_encrypted: info.encrypted })));
         // A connection that becomes a hub of the dashboard ends here and goes on there.
         let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
         tokio::pin!(serving);

@@ -2,6 +2,7 @@
 
 mod accept;
 mod failures;
+mod secured;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use tower_http::classify::SharedClassifier;
 use tower_http::trace::TraceLayer;
 
 pub(crate) use accept::accept;
+pub(crate) use secured::{ConnectionInfo, secured};
 
 use crate::grpc::{AuthenticationLayer, RefusalLayer};
 use crate::tls::Tls;
@@ -40,17 +42,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct ListenerLimits {
     /// Bytes of one stream that wait for its reader.
     pub(crate) max_stream_send_buffer_bytes: usize,
-}
-
-/// The connection that a request came over; in the extensions of each request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ConnectionInfo {
-    /// Address of the other end.
-    pub(crate) peer: SocketAddr,
-    /// The connection has TLS.
-    pub(crate) encrypted: bool,
-    /// The peer has shown a certificate that is trusted.
-    pub(crate) client_certificate: bool,
 }
 
 /// Serves until `stop`, then lets open requests end until `force`. With `tls`, every connection has to speak it.
@@ -94,25 +85,8 @@ struct Service {
 
 impl Service {
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
-        // Events are small and must not wait for one another.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "Connection ended at once");
-            return;
-        }
-        let Some(tls) = self.tls.clone() else {
-            let info = ConnectionInfo { peer, encrypted: false, client_certificate: false };
-            return self.requests(stream, info).await;
-        };
-        let handshake = Box::pin(tls.accept(stream));
-        match self.stop.run_until_cancelled(handshake).await {
-            Some(Ok(stream)) => {
-                let client_certificate = stream.get_ref().1.peer_certificates().is_some();
-                let info = ConnectionInfo { peer, encrypted: true, client_certificate };
-                self.requests(stream, info).await;
-            }
-            // Mistaken clients and port scanners end here; nothing is wrong with the gateway.
-            Some(Err(error)) => tracing::debug!(%peer, %error, "Connection ended in the TLS handshake"),
-            None => {}
+        if let Some((stream, info)) = secured(stream, peer, self.tls.as_ref(), &self.stop).await {
+            self.requests(stream, info).await;
         }
     }
 
