@@ -20,8 +20,8 @@ pub use load::{DEFAULT_FILE, FileChoice, Loaded, Override, Setting, Sources};
 pub use problem::{ConfigError, Problem};
 pub use typed::{
     AuditConfig, AuthConfig, AuthMode, Backend, Config, DashboardConfig, EventsConfig, HttpConfig,
-    LdapConfig, LdapTransport, LogFormat, LoggingConfig, ProtocolConfig, RecordWrites, ServerConfig,
-    SessionsConfig, SimulatorConfig, TlsConfig, TlsMode, WorkersConfig,
+    LdapConfig, LogFormat, LoggingConfig, ProtocolConfig, RecordWrites, ServerConfig, SessionsConfig,
+    SimulatorConfig, TlsConfig, TlsMode, WorkersConfig,
 };
 
 #[cfg(test)]

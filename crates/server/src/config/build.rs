@@ -189,10 +189,6 @@ impl Values<'_> {
         self.take(key, |value| if let Value::Url(url) = value { Some(url.clone()) } else { None })
     }
 
-    fn text_if_any(&self, key: &str) -> Result<Option<String>, Problem> {
-        self.text(key).map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
-    }
-
     fn secret_if_any(&self, key: &str) -> Result<Option<String>, Problem> {
         let secret =
             self.take(key, |value| if let Value::Secret(text) = value { Some(text.clone()) } else { None })?;

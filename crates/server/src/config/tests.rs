@@ -3,13 +3,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mxgateway_dashboard::access::Role;
+use mxgateway_directory::Transport;
 use mxgateway_session_core::distributor::BackpressurePolicy;
 
 use super::keys::{Key, keys};
-use super::{
-    Config, ConfigError, FileChoice, LdapTransport, Loaded, Override, Problem, Sources, Surroundings, file,
-    kind,
-};
+use super::{Config, ConfigError, FileChoice, Loaded, Override, Problem, Sources, Surroundings, file, kind};
 
 fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
     Surroundings {
@@ -320,7 +318,7 @@ fn the_directory_is_asked_for_whole_and_in_secret() {
         load("", &[], &settings)
     };
     let ldap = whole(&[]).unwrap().config.ldap;
-    assert_eq!((ldap.port, ldap.transport), (636, LdapTransport::Ldaps));
+    assert_eq!((ldap.port, ldap.transport), (636, Transport::Ldaps));
     let found = problems(whole(&[("ldap.transport", "none"), ("ldap.service_account_password", "")]));
     assert_eq!(keys_of(&found), ["ldap.transport", "ldap.service_account_password"]);
     let plain = [("ldap.transport", "none"), ("ldap.allow_insecure", "true")];

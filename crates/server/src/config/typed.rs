@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mxgateway_session_core::distributor::BackpressurePolicy;
 
-pub use access::{DashboardConfig, LdapConfig, LdapTransport};
+pub use access::{DashboardConfig, LdapConfig};
 
 /// Everything that can be configured, checked. `docs/configuration.md` says what each key means.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mxgateway_dashboard::settings::Settings;
-use mxgateway_directory::{LdapSettings, SettingsError, Transport};
+use mxgateway_directory::{LdapSettings, SettingsError};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, LdapConfig, LdapTransport};
+use crate::config::{Config, LdapConfig};
 
 /// How long a token for the hubs lasts.
 const HUB_TOKEN_LIFETIME: Duration = Duration::from_mins(30);
@@ -58,14 +58,10 @@ pub(super) fn ldap_settings(config: &LdapConfig) -> Result<Option<LdapSettings>,
     Ok(Some(LdapSettings {
         server: config.server.clone(),
         port: config.port,
-        transport: match config.transport {
-            LdapTransport::Ldaps => Transport::Ldaps,
-            LdapTransport::StartTls => Transport::StartTls,
-            LdapTransport::None => Transport::Plain,
-        },
+        transport: config.transport,
         allow_insecure: config.allow_insecure,
         search_base: config.search_base.clone(),
-        service_account_dn: config.service_account_dn.clone().unwrap_or_default(),
+        service_account_dn: config.service_account_dn.clone(),
         service_account_password: password,
         user_name_attribute: config.user_name_attribute.clone(),
         display_name_attribute: config.display_name_attribute.clone(),

@@ -2,10 +2,11 @@
 
 use mxgateway_dashboard::access::Role;
 use mxgateway_dashboard::settings::ViewerDefault;
+use mxgateway_directory::Transport;
 
 use super::Values;
 use crate::config::problem::Problem;
-use crate::config::typed::{DashboardConfig, LdapConfig, LdapTransport};
+use crate::config::typed::{DashboardConfig, LdapConfig};
 
 const LDAPS_PORT: u16 = 636;
 const LDAP_PORT: u16 = 389;
@@ -32,13 +33,13 @@ pub(super) fn dashboard(values: &Values<'_>) -> Result<DashboardConfig, Problem>
 
 pub(super) fn ldap(values: &Values<'_>) -> Result<LdapConfig, Problem> {
     let transport = match values.text("ldap.transport")? {
-        "start_tls" => LdapTransport::StartTls,
-        "none" => LdapTransport::None,
-        _ => LdapTransport::Ldaps,
+        "start_tls" => Transport::StartTls,
+        "none" => Transport::Plain,
+        _ => Transport::Ldaps,
     };
     let usual_port = match transport {
-        LdapTransport::Ldaps => LDAPS_PORT,
-        LdapTransport::StartTls | LdapTransport::None => LDAP_PORT,
+        Transport::Ldaps => LDAPS_PORT,
+        Transport::StartTls | Transport::Plain => LDAP_PORT,
     };
     let port = values.number("ldap.port")?;
     Ok(LdapConfig {
@@ -49,7 +50,7 @@ pub(super) fn ldap(values: &Values<'_>) -> Result<LdapConfig, Problem> {
         allow_insecure: values.flag("ldap.allow_insecure")?,
         ca_file: values.path_if_any("ldap.ca_file")?,
         search_base: values.text("ldap.search_base")?.to_owned(),
-        service_account_dn: values.text_if_any("ldap.service_account_dn")?,
+        service_account_dn: values.text("ldap.service_account_dn")?.to_owned(),
         service_account_password: values.secret_if_any("ldap.service_account_password")?,
         service_account_password_path: values.path_if_any("ldap.service_account_password_path")?,
         user_name_attribute: values.text("ldap.user_name_attribute")?.to_owned(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mxgateway_dashboard::access::Role;
 use mxgateway_dashboard::settings::ViewerDefault;
+use mxgateway_directory::Transport;
 
 /// Section `dashboard`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,15 +40,15 @@ pub struct LdapConfig {
     /// Its port.
     pub port: u16,
     /// How the way there is made secure.
-    pub transport: LdapTransport,
+    pub transport: Transport,
     /// Whether it may be not secure at all.
     pub allow_insecure: bool,
     /// Authorities that vouch for the server; `None` is those of the operating system.
     pub ca_file: Option<PathBuf>,
     /// Where people are searched; not empty when it is enabled.
     pub search_base: String,
-    /// The account that searches.
-    pub service_account_dn: Option<String>,
+    /// The account that searches; not empty when it is enabled.
+    pub service_account_dn: String,
     /// Its password.
     pub service_account_password: Option<String>,
     /// File of its password; never besides the password itself.
@@ -62,17 +63,6 @@ pub struct LdapConfig {
     pub nested_groups: bool,
     /// How long the directory may take.
     pub timeout: Duration,
-}
-
-/// How the way to the directory is made secure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LdapTransport {
-    /// By TLS from the beginning.
-    Ldaps,
-    /// By TLS after a request for it.
-    StartTls,
-    /// Not at all.
-    None,
 }
 
 impl fmt::Debug for LdapConfig {
