@@ -7,6 +7,9 @@ use crate::process;
 use crate::progress;
 use crate::workspace;
 
+/// Tells end-to-end tests that the programs are built; otherwise each would build them again, with what tests bring along.
+pub(crate) const BUILT: (&str, &str) = ("MXGW_TEST_PROGRAMS_BUILT", "1");
+
 /// The programs, built.
 pub(crate) struct Programs {
     pub(crate) gateway: PathBuf,

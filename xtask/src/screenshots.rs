@@ -14,9 +14,6 @@ use crate::progress;
 use crate::servers;
 use crate::workspace;
 
-/// Tells the tests' programs that the programs are built.
-const BUILT: &str = "MXGW_TEST_PROGRAMS_BUILT";
-
 #[derive(clap::Args)]
 #[command(after_help = "Example, for a quick look at how they come out:\n  \
                         cargo xtask screenshots --for 20s --into target/screenshots")]
@@ -39,7 +36,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let example = ["--package", "mxgateway-e2e", "--example", "screenshots"];
     progress::run(process::cargo(&["build"]).args(example), "building")?;
     let program = workspace::target()?.join("debug/examples/screenshots");
-    process::run(Command::new(program).arg(&into).arg(arguments.time.as_secs().to_string()).env(BUILT, "1"))?;
+    process::run(
+        Command::new(program).arg(&into).arg(arguments.time.as_secs().to_string()).envs([build::BUILT]),
+    )?;
     println!("the pictures are in {}", arguments.into.display());
     Ok(())
 }

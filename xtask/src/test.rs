@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // Tests of the Windows programs need those: `cargo xtask windows test`.
     let exclude = ["--exclude", "mxgateway-windows-tests"];
     let mut command = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    command.args(exclude);
+    command.args(exclude).envs([build::BUILT]);
     command.args(&arguments.filter);
     if io::stdout().is_terminal() {
         command.args(["--", "--color", "always"]);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::api_key;
 
-/// Set by `cargo xtask test`, which has built the programs before.
+/// Set by `cargo xtask test` and `cargo xtask screenshots`, which have built the programs before.
 const BUILT: &str = "MXGW_TEST_PROGRAMS_BUILT";
 
 /// Path of one of the project's programs.
