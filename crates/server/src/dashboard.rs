@@ -14,11 +14,14 @@ mod processes;
 mod session_views;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Instant;
 
 use mxgateway_dashboard::Dashboard;
+use mxgateway_dashboard::model::Snapshot;
 use mxgateway_directory::{Directory, LdapDirectory};
 use mxgateway_supervisor::Supervisor;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Setting};
@@ -49,6 +52,7 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub(crate) struct Watch {
     observer: Observer,
+    newest: watch::Sender<Arc<Snapshot>>,
     feeds: Feeds<Supervisor>,
 }
 
@@ -56,30 +60,15 @@ impl Watch {
     /// Watches until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         tokio::select! {
-            () = self.observer.run() => {}
+            () = self.observer.run(self.newest) => {}
             () = self.feeds.run() => {}
             () = stop.cancelled() => {}
         }
     }
 }
 
-/// Hubs of the dashboard that are open, for who counts them before there is a dashboard.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OpenHubs(Arc<OnceLock<Dashboard>>);
-
-impl OpenHubs {
-    /// How many.
-    pub(crate) fn count(&self) -> usize {
-        self.0.get().map_or(0, Dashboard::hub_connections)
-    }
-}
-
 /// The dashboard and what has to run for it; `None` when it is not to be served.
-pub(crate) fn open(
-    config: &Config,
-    parts: Parts,
-    hubs: &OpenHubs,
-) -> Result<Option<(Dashboard, Watch)>, DirectoryError> {
+pub(crate) fn open(config: &Config, parts: Parts) -> Result<Option<(Dashboard, Watch)>, DirectoryError> {
     if !config.dashboard.enabled || config.http.listen.is_none() {
         return Ok(None);
     }
@@ -90,10 +79,9 @@ pub(crate) fn open(
     let Parts { address, sessions, readiness, latencies, office, settings } = parts;
     let values = config.dashboard.show_tag_values;
     let feeds = Feeds::new(Arc::clone(&sessions), values, config.events.bookmark_interval);
-    let (observer, newest) = Observer::new(config, address, Arc::clone(&sessions), readiness, latencies);
-    let backend = GatewayBackend::new(sessions, feeds.clone(), newest, office, settings);
+    let mut observer = Observer::new(config, address, Arc::clone(&sessions), readiness, latencies);
+    let newest = watch::Sender::new(Arc::new(observer.look(Instant::now())));
+    let backend = GatewayBackend::new(sessions, feeds.clone(), newest.subscribe(), office, settings);
     let dashboard = Dashboard::new(door::settings(config), Arc::new(backend), directory);
-    // Once for each gateway.
-    hubs.0.set(dashboard.clone()).ok();
-    Ok(Some((dashboard, Watch { observer, feeds })))
+    Ok(Some((dashboard, Watch { observer, newest, feeds })))
 }

@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime};
 use mxgateway_contracts::v1::FILE_DESCRIPTOR_SET;
 use mxgateway_contracts::v1_server::galaxy_repository_server::GalaxyRepositoryServer;
 use mxgateway_contracts::v1_server::mx_gateway_server::MxGatewayServer;
+use mxgateway_dashboard::Dashboard;
 use mxgateway_galaxy::GalaxyError;
 use mxgateway_session::{ManagerSettings, RecoveredSession, SessionManager};
 use mxgateway_session_core::distributor::DistributorSettings;
@@ -147,19 +148,7 @@ pub async fn run_with(
         Arc::new(SessionManager::new(supervisor.clone(), manager_settings(&config)));
     let mut security = Security::open(&config).await?;
     let readiness = Readiness::new(config.workers.executable_path.clone(), security.watched());
-    let hubs = dashboard::OpenHubs::default();
-    let metrics = Metrics::new({
-        let (sessions, readiness, audit) = (Arc::clone(&sessions), readiness.clone(), security.audit.clone());
-        let hubs = hubs.clone();
-        move || {
-            let audit = audit.as_ref().map(|audit| *audit.health().borrow());
-            Observation::of(&sessions, supervisor.orphans(), readiness.checks(), audit, hubs.count())
-        }
-    });
-    let door = Door::new(security.audit.clone(), metrics.clone());
-    let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
     let latencies = Latencies::new(Instant::now());
-    let (health, routes) = routes(&config, &sessions, galaxy, door.clone(), latencies.clone(), stop.clone())?;
 
     let address = config.server.listen;
     let (listener, address) = bind(address).await.map_err(|source| RunError::Listen { address, source })?;
@@ -169,19 +158,31 @@ pub async fn run_with(
         }
         None => None,
     };
-    let stop_listening = CancellationToken::new();
     let parts = dashboard::Parts {
         address,
         sessions: Arc::clone(&sessions),
         readiness: readiness.clone(),
-        latencies,
+        latencies: latencies.clone(),
         office: security.office.clone(),
         settings,
     };
-    let dashboard = dashboard::open(&config, parts, &hubs)?;
+    let (dashboard, watch) = dashboard::open(&config, parts)?.unzip();
+    let metrics = Metrics::new({
+        let (sessions, readiness, audit) = (Arc::clone(&sessions), readiness.clone(), security.audit.clone());
+        let dashboard = dashboard.clone();
+        move || {
+            let audit = audit.as_ref().map(|audit| *audit.health().borrow());
+            let hubs = dashboard.as_ref().map_or(0, Dashboard::hub_connections);
+            Observation::of(&sessions, supervisor.orphans(), readiness.checks(), audit, hubs)
+        }
+    });
+    let door = Door::new(security.audit.clone(), metrics.clone());
+    let front_door = AuthenticationLayer::new(security.verifier.clone(), door.clone());
+    let (health, routes) = routes(&config, &sessions, galaxy, door.clone(), latencies, stop.clone())?;
 
     // Nothing stops the start from here on, and nobody is served yet.
     sessions.recover(recovered);
+    let stop_listening = CancellationToken::new();
     let force = CancellationToken::new();
     let limits =
         ListenerLimits { max_stream_send_buffer_bytes: config.protocol.max_stream_send_buffer_bytes.get() };
@@ -207,13 +208,11 @@ pub async fn run_with(
     let stop_readiness = CancellationToken::new();
     readiness.open(&health).await;
     let reporting = tokio::spawn(readiness.clone().run(health, stop_readiness.clone()));
-    let (dashboard, watching) =
-        dashboard.map(|(dashboard, watch)| (dashboard, watch.run(stop_listening.clone()))).unzip();
     let watching = tokio::spawn({
         let stop = stop_listening.clone();
         async move {
-            match watching {
-                Some(watching) => watching.await,
+            match watch {
+                Some(watch) => watch.run(stop).await,
                 None => stop.cancelled().await,
             }
         }

@@ -37,6 +37,12 @@ pub struct Item {
     pub added_after: u64,
 }
 
+impl Item {
+    fn is_advised(&self) -> bool {
+        self.advise != AdviseState::None
+    }
+}
+
 /// What a successful command changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemChange {
@@ -99,6 +105,8 @@ pub(crate) enum Verdict {
 #[derive(Debug, Default)]
 pub struct Items {
     registrations: BTreeMap<i32, BTreeMap<i32, Entry>>,
+    /// Of the entries, those that are advised.
+    advised: usize,
     former: BTreeMap<ItemKey, Vec<Former>>,
     former_count: usize,
     pending: BTreeMap<ChangeTicket, Pending>,
@@ -143,6 +151,7 @@ impl Items {
             }
             ItemChange::Added(key, item) => {
                 self.last_number += 1;
+                self.advised += usize::from(item.is_advised());
                 let entry = Entry { since: item.added_after, number: self.last_number, item };
                 let before =
                     self.registrations.entry(key.server_handle).or_default().insert(key.item_handle, entry);
@@ -155,7 +164,10 @@ impl Items {
             }
             ItemChange::Advised(key, advise) => {
                 if let Some(item) = self.get_mut(key) {
-                    item.advise = advise;
+                    let before = std::mem::replace(&mut item.advise, advise);
+                    let is_advised = item.is_advised();
+                    self.advised += usize::from(is_advised);
+                    self.advised -= usize::from(before != AdviseState::None);
                 }
             }
         }
@@ -217,7 +229,11 @@ impl Items {
     }
 
     fn retire(&mut self, key: ItemKey, entry: Option<Entry>, newest: u64) {
-        let Some(entry) = entry.filter(|entry| entry.since < newest) else { return };
+        let Some(entry) = entry else { return };
+        self.advised -= usize::from(entry.item.is_advised());
+        if entry.since >= newest {
+            return;
+        }
         if self.former_count >= MAX_FORMER_ITEMS {
             self.former.clear();
             self.former_count = 0;
@@ -261,8 +277,7 @@ impl Items {
 
     /// Whether an event that carries a value still tells about an item that is advised.
     pub fn is_current(&self, event: &Event) -> bool {
-        self.get(event.item)
-            .is_some_and(|item| item.advise != AdviseState::None && event.sequence > item.added_after)
+        self.get(event.item).is_some_and(|item| item.is_advised() && event.sequence > item.added_after)
     }
 
     /// Number of added items.
@@ -272,11 +287,7 @@ impl Items {
 
     /// Number of advised items.
     pub fn advised(&self) -> usize {
-        self.registrations
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter(|entry| entry.item.advise != AdviseState::None)
-            .count()
+        self.advised
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use mxgateway_session_core::distributor::{SubscribeOptions, SubscriberStatus};
-use mxgateway_session_core::event::ItemKey;
+use mxgateway_session_core::event::{ItemKey, Position};
 use mxgateway_session_core::items::{Item, ItemChange, PendingChange};
 use mxgateway_session_core::lifecycle::{CloseReason, Fault, SessionState};
 use mxgateway_session_core::session::{AttachError, NotUsable};
@@ -137,6 +137,17 @@ pub struct SessionStatus {
     pub advised_items: usize,
 }
 
+impl SessionStatus {
+    /// Why it is closing, closed or faulted, for people; empty otherwise.
+    pub fn reason(&self) -> String {
+        match (&self.fault, self.close_reason) {
+            (Some(fault), _) => fault.to_string(),
+            (None, Some(reason)) => reason.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 struct Inner<P> {
     shared: Arc<Shared>,
     worker: OnceLock<(P, WorkerIdentity)>,
@@ -253,9 +264,9 @@ impl<P: WorkerPort> Session<P> {
         }
     }
 
-    /// Sequence of the newest event; 0 before the first.
-    pub fn newest_sequence(&self) -> u64 {
-        self.0.shared.core().distributor().newest().sequence
+    /// Position of the newest event; its sequence is 0 before the first.
+    pub fn newest(&self) -> Position {
+        self.0.shared.core().distributor().newest()
     }
 
     /// The items behind handles, in their order; `None` for a handle that has none, or that a command on its way

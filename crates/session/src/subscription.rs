@@ -40,7 +40,8 @@ pub enum StreamElement<E = Vec<Event>> {
 pub struct Subscription {
     shared: Arc<Shared>,
     id: SubscriberId,
-    start: Option<Start>,
+    start: Start,
+    is_start_told: bool,
     bookmark_interval: Duration,
     last_element: tokio::time::Instant,
     ended: bool,
@@ -56,7 +57,8 @@ impl Subscription {
         Self {
             shared,
             id,
-            start: Some(start),
+            start,
+            is_start_told: false,
             bookmark_interval,
             last_element: tokio::time::Instant::now(),
             ended: false,
@@ -66,6 +68,11 @@ impl Subscription {
     /// Its number within the session.
     pub fn id(&self) -> SubscriberId {
         self.id
+    }
+
+    /// Where it begins, whether that was told or not.
+    pub fn start(&self) -> Start {
+        self.start
     }
 
     /// The last position that was handed out.
@@ -83,7 +90,7 @@ impl Subscription {
         if self.ended {
             return None;
         }
-        if let Some(start) = self.start.take() {
+        if let Some(start) = self.untold_start() {
             return Some(self.tell(StreamElement::Start(start)));
         }
         let shared = Arc::clone(&self.shared);
@@ -110,7 +117,7 @@ impl Subscription {
         if self.ended {
             return None;
         }
-        let element = match self.start.take() {
+        let element = match self.untold_start() {
             Some(start) => StreamElement::Start(start),
             None => self.read()?,
         };
@@ -121,6 +128,11 @@ impl Subscription {
     /// further behind, or is not one that goes on with gaps.
     pub fn pass_over(&mut self, keep: u64) -> Option<Gap> {
         self.shared.core().pass_over(self.id, keep)
+    }
+
+    /// Where it begins, once.
+    fn untold_start(&mut self) -> Option<Start> {
+        (!std::mem::replace(&mut self.is_start_told, true)).then_some(self.start)
     }
 
     fn read<E: EventTaker + Default>(&mut self) -> Option<StreamElement<E>> {

@@ -19,11 +19,12 @@ pub(super) fn view(event: &Event, item: Option<&Item>, show_value: bool) -> Even
     // What the gateway passes on to clients as it came from the worker: one that cannot be read is shown without a body.
     let item_of_stream = v1::StreamItem::decode(&*event.payload).ok();
     let body = item_of_stream.and_then(|mut item| item.events.pop()).and_then(|event| event.body);
+    let shown = |value: &Option<v1::MxValue>, as_text: fn(&v1::MxValue) -> String| {
+        value.as_ref().filter(|_| show_value).map(as_text)
+    };
     let (quality, value) = match body {
-        Some(Body::OnDataChange(change)) => (Some(change.quality), change.value.as_ref().map(text)),
-        Some(Body::OnBufferedDataChange(change)) => {
-            (last_quality(&change), change.values.as_ref().map(samples))
-        }
+        Some(Body::OnDataChange(change)) => (Some(change.quality), shown(&change.value, text)),
+        Some(Body::OnBufferedDataChange(change)) => (last_quality(&change), shown(&change.values, samples)),
         Some(Body::OnWriteComplete(_) | Body::OperationComplete(_)) | None => (None, None),
     };
     EventView {
@@ -34,7 +35,7 @@ pub(super) fn view(event: &Event, item: Option<&Item>, show_value: bool) -> Even
         item: item.map(|item| item.definition.clone()),
         received_at: time(event.received),
         quality,
-        value: value.filter(|_| show_value),
+        value,
     }
 }
 

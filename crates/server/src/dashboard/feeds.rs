@@ -10,7 +10,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::time::MissedTickBehavior;
 
-use super::{event_views, session_views};
+use super::event_views;
 use chunk::{Chunk, missing};
 use reader::Reader;
 
@@ -45,12 +45,7 @@ const MOST_REPLAYED: u64 = 500;
 const WAITING: usize = 16;
 
 /// The readers of the gateway's own.
-#[derive(Default)]
-struct Readers {
-    reading: HashMap<SessionId, Subscription>,
-    /// Sessions that were read to their ends and may be listed still.
-    over: HashSet<SessionId>,
-}
+type Readers = HashMap<SessionId, Subscription>;
 
 /// See the module's documentation; clones are the same.
 pub(super) struct Feeds<L: WorkerLauncher>(Arc<Inner<L>>);
@@ -96,25 +91,14 @@ impl<L: WorkerLauncher> Feeds<L> {
 
     /// Hands on what came of every session.
     fn look(&self, readers: &mut Readers) {
-        let Readers { reading, over } = readers;
-        let open = self.0.sessions.list();
-        for session in &open {
-            let id = session.id();
-            if !reading.contains_key(&id) && !over.contains(&id) {
-                // Not before it is ready; the next look comes soon.
-                reading.extend(subscribe(session, 0).ok().map(|reader| (id, reader)));
+        for session in self.0.sessions.list() {
+            if !readers.contains_key(&session.id()) {
+                // Not before it is ready, and not after its end.
+                readers.extend(subscribe(&session, 0).ok().map(|reader| (session.id(), reader)));
             }
         }
-        reading.retain(|id, reader| {
-            let goes_on = self.hand_on(*id, reader);
-            if !goes_on {
-                over.insert(*id);
-            }
-            goes_on
-        });
-        self.0.live.lock().retain(|id, sender| reading.contains_key(id) || sender.receiver_count() > 0);
-        // Those that are listed no more cannot come again.
-        over.retain(|id| open.iter().any(|session| session.id() == *id));
+        readers.retain(|id, reader| self.hand_on(*id, reader));
+        self.0.live.lock().retain(|id, sender| readers.contains_key(id) || sender.receiver_count() > 0);
     }
 
     /// Hands on what came of one session; false after its end.
@@ -141,7 +125,7 @@ impl<L: WorkerLauncher> Feeds<L> {
         );
         let mut end = None;
         // What came meanwhile is for the next time.
-        let until = session.newest_sequence();
+        let until = session.newest().sequence;
         while let Some(element) = reader.next_now::<Vec<Event>>() {
             match element {
                 StreamElement::Start(_) | StreamElement::Bookmark(_) => {}
@@ -177,10 +161,10 @@ impl<L: WorkerLauncher> Feeds<L> {
         from: Option<Position>,
     ) -> Result<Box<dyn Feed>, BackendError> {
         let begun = match from {
-            Some(from) => {
-                subscribe_from(session, event::Position { epoch: from.epoch, sequence: from.sequence })
+            Some(Position { epoch, sequence }) => {
+                subscribe_from(session, event::Position { epoch, sequence })
             }
-            None => subscribe(session, session.newest_sequence().saturating_sub(LAST_FEW)),
+            None => subscribe(session, session.newest().sequence.saturating_sub(LAST_FEW)),
         };
         let Ok(mut subscription) = begun else { return not_live(session) };
         // Before reading, so that nothing comes between.
@@ -189,10 +173,10 @@ impl<L: WorkerLauncher> Feeds<L> {
             let sender = live.entry(session.id()).or_insert_with(|| broadcast::channel(WAITING).0);
             sender.subscribe()
         };
-        let start = reader::start(subscription.next_now::<Vec<Event>>(), from.is_some());
         let most = if from.is_some() { MOST_REPLAYED } else { LAST_FEW };
         let first = self.read(session, &mut subscription, most);
-        Ok(Box::new(Reader::new(start, &first, live, self.0.bookmark_interval)))
+        let missing = from.and_then(|_| subscription.start().gap);
+        Ok(Box::new(Reader::new(subscription.start(), missing, &first, live, self.0.bookmark_interval)))
     }
 }
 
@@ -201,9 +185,7 @@ fn not_live<P: WorkerPort>(session: &Session<P>) -> Result<Box<dyn Feed>, Backen
     let status = session.status();
     match status.state {
         SessionState::Closing | SessionState::Closed | SessionState::Faulted => {
-            let epoch = session.worker().map_or(0, |worker| worker.epoch);
-            let position = Position { epoch, sequence: status.newest_sequence };
-            Ok(Box::new(Reader::ended(position, session_views::reason(&status))))
+            Ok(Box::new(Reader::ended(session.newest(), status.reason())))
         }
         SessionState::Creating
         | SessionState::Starting
@@ -216,8 +198,7 @@ fn not_live<P: WorkerPort>(session: &Session<P>) -> Result<Box<dyn Feed>, Backen
 }
 
 fn subscribe<P: WorkerPort>(session: &Session<P>, after: u64) -> Result<Subscription, AttachError> {
-    let epoch = session.worker().map_or(0, |worker| worker.epoch);
-    subscribe_from(session, event::Position { epoch, sequence: after })
+    subscribe_from(session, event::Position { sequence: after, ..session.newest() })
 }
 
 /// For a reader of the gateway's own: nothing is kept for it, and it goes on with what there is.

@@ -26,6 +26,23 @@ pub(super) fn actor(actor: &Actor) -> String {
     format!("visitor:{}", actor.name)
 }
 
+/// What somebody does now.
+struct Deed<'a> {
+    actor: String,
+    peer: &'a str,
+    at: SystemTime,
+}
+
+impl<'a> Deed<'a> {
+    fn of(by: &'a Actor) -> Self {
+        Self { actor: actor(by), peer: &by.peer, at: SystemTime::now() }
+    }
+
+    fn change(&self) -> Change<'_> {
+        Change { actor: &self.actor, peer: Some(self.peer), at: self.at }
+    }
+}
+
 pub(super) fn scopes() -> Vec<ScopeView> {
     Scope::ALL.iter().map(|scope| ScopeView { name: scope.name(), meaning: scope.meaning() }).collect()
 }
@@ -41,7 +58,7 @@ pub(super) async fn create(
     by: &Actor,
     new: NewKey,
 ) -> Result<(KeyView, String), BackendError> {
-    let now = SystemTime::now();
+    let deed = Deed::of(by);
     let id = KeyId::random().map_err(|error| internal(&error))?;
     let lifetime = new.expires_in_days.map(|days| DAY * days);
     let new = store::NewKey {
@@ -49,32 +66,32 @@ pub(super) async fn create(
         name: new.name,
         scopes: parse_scopes(&new.scopes)?,
         constraints: parse_constraints(&new.constraints)?,
-        expires: lifetime.map(|lifetime| now + lifetime),
+        expires: lifetime.map(|lifetime| deed.at + lifetime),
     };
     let key = ApiKey::generate(id).map_err(|error| internal(&error))?;
-    let (actor, peer) = (actor(by), by.peer.as_str());
-    let change = Change { actor: &actor, peer: Some(peer), at: now };
-    let stored =
-        office.store.create(&new, &office.pepper.hash(&key), change).await.map_err(|error| failed(&error))?;
-    Ok((view(&stored, now), key.token().expose_secret().to_owned()))
+    let stored = office
+        .store
+        .create(&new, &office.pepper.hash(&key), deed.change())
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok((view(&stored, deed.at), key.token().expose_secret().to_owned()))
 }
 
 pub(super) async fn rotate(office: &Office, by: &Actor, id: &str) -> Result<(KeyView, String), BackendError> {
-    let (id, now) = (key_id(id)?, SystemTime::now());
+    let (id, deed) = (key_id(id)?, Deed::of(by));
     let key = ApiKey::generate(id.clone()).map_err(|error| internal(&error))?;
-    let (actor, peer) = (actor(by), by.peer.as_str());
-    let change = Change { actor: &actor, peer: Some(peer), at: now };
-    let stored =
-        office.store.rotate(&id, &office.pepper.hash(&key), change).await.map_err(|error| failed(&error))?;
-    Ok((view(&stored, now), key.token().expose_secret().to_owned()))
+    let stored = office
+        .store
+        .rotate(&id, &office.pepper.hash(&key), deed.change())
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok((view(&stored, deed.at), key.token().expose_secret().to_owned()))
 }
 
 pub(super) async fn revoke(office: &Office, by: &Actor, id: &str) -> Result<KeyView, BackendError> {
-    let (id, now) = (key_id(id)?, SystemTime::now());
-    let (actor, peer) = (actor(by), by.peer.as_str());
-    let change = Change { actor: &actor, peer: Some(peer), at: now };
-    let stored = office.store.revoke(&id, change).await.map_err(|error| failed(&error))?;
-    Ok(view(&stored, now))
+    let (id, deed) = (key_id(id)?, Deed::of(by));
+    let stored = office.store.revoke(&id, deed.change()).await.map_err(|error| failed(&error))?;
+    Ok(view(&stored, deed.at))
 }
 
 pub(super) async fn audit(office: &Office, filter: AuditFilter) -> Result<Vec<AuditView>, BackendError> {

@@ -32,18 +32,17 @@ pub(super) struct Observer {
     /// Events received of each session, and when that was.
     counted: HashMap<SessionId, (u64, Instant)>,
     number: u64,
-    newest: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Observer {
-    /// With a first look at a gateway that has only just been started.
+    /// Of a gateway that has only just been started.
     pub(super) fn new(
         config: &Config,
         address: SocketAddr,
         sessions: Arc<Sessions>,
         readiness: Readiness,
         latencies: Latencies,
-    ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
+    ) -> Self {
         let gateway = GatewayView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: Timestamp::now(),
@@ -52,56 +51,45 @@ impl Observer {
             is_ready: false,
             checks: Vec::new(),
         };
-        let first = Snapshot {
-            at: gateway.started_at,
-            number: 0,
-            gateway: gateway.clone(),
-            totals: Totals::default(),
-            sessions: Vec::new(),
-            ended: Vec::new(),
-        };
-        let (newest, receiver) = watch::channel(Arc::new(first));
         let capacity = Capacity {
             events: config.events.replay_buffer_capacity as u64,
             bytes: config.events.replay_buffer_bytes.get() as u64,
         };
-        let observer = Self {
+        Self {
             sessions,
             readiness,
             latencies,
-            processes: Processes::default(),
+            processes: Processes::new(),
             capacity,
             gateway,
             counted: HashMap::new(),
             number: 0,
-            newest,
-        };
-        (observer, receiver)
+        }
     }
 
-    /// Looks each second; never returns.
-    pub(super) async fn run(mut self) {
+    /// Looks each second. Returns only when a look failed.
+    pub(super) async fn run(self, newest: watch::Sender<Arc<Snapshot>>) {
+        let mut observer = self;
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let workers = self.sessions.list();
-            let workers: Vec<u32> =
-                workers.iter().filter_map(|session| Some(session.worker()?.process_id)).collect();
-            let mut processes = std::mem::take(&mut self.processes);
+            // Files of the operating system are read.
             let looking = tokio::task::spawn_blocking(move || {
-                processes.look(&workers);
-                processes
+                let snapshot = observer.look(Instant::now());
+                (observer, snapshot)
             });
-            // It fails only when the runtime ends.
-            self.processes = looking.await.unwrap_or_default();
-            let snapshot = self.look(Instant::now());
-            self.newest.send_replace(Arc::new(snapshot));
+            let Ok((looked, snapshot)) = looking.await else { return };
+            observer = looked;
+            newest.send_replace(Arc::new(snapshot));
         }
     }
 
-    fn look(&mut self, now: Instant) -> Snapshot {
+    /// How everything is now.
+    pub(super) fn look(&mut self, now: Instant) -> Snapshot {
         let open = self.sessions.list();
+        let workers = open.iter().filter_map(|session| Some(session.worker()?.process_id));
+        self.processes.look(&workers.collect::<Vec<_>>());
         let ids: HashSet<SessionId> = open.iter().map(|session| session.id()).collect();
         self.latencies.keep_only(&ids);
         self.counted.retain(|id, _| ids.contains(id));

@@ -21,17 +21,15 @@ pub(super) struct Processes {
     seen: HashSet<Pid>,
 }
 
-impl Default for Processes {
-    fn default() -> Self {
+impl Processes {
+    pub(super) fn new() -> Self {
         let system = System::new();
         if let Err(error) = &system {
             tracing::debug!(%error, "Nothing can be told of processes");
         }
         Self { system: system.ok(), seen: HashSet::new() }
     }
-}
 
-impl Processes {
     /// Looks at these; what is told of each is by [`Self::usage`]. Reads files of the operating system, and so belongs on
     /// a thread that may block.
     pub(super) fn look(&mut self, processes: &[u32]) {
@@ -64,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_process_that_is_there_has_memory_and_one_that_is_not_has_nothing() {
-        let mut processes = Processes::default();
+        let mut processes = Processes::new();
         let own = std::process::id();
         processes.look(&[own, u32::MAX]);
         let first = processes.usage(own);

@@ -32,15 +32,6 @@ pub(super) fn time(at: SystemTime) -> Timestamp {
     Timestamp::try_from(at).unwrap_or_default()
 }
 
-/// Why a session is closing, closed or faulted; empty otherwise.
-pub(super) fn reason(status: &SessionStatus) -> String {
-    match (&status.fault, status.close_reason) {
-        (Some(fault), _) => fault.to_string(),
-        (None, Some(reason)) => reason.to_string(),
-        (None, None) => String::new(),
-    }
-}
-
 pub(super) fn session(
     session: &Session,
     status: &SessionStatus,
@@ -66,7 +57,7 @@ pub(super) fn session(
     SessionView {
         id: session.id().to_string(),
         state: status.state.to_string(),
-        reason: reason(status),
+        reason: status.reason(),
         client_name: options.client_name.clone(),
         tag: options.tag.clone(),
         owner: options.owner.clone(),
@@ -96,7 +87,7 @@ pub(super) fn ended(session: &Session) -> EndedSession {
     EndedSession {
         id: session.id().to_string(),
         state: status.state.to_string(),
-        reason: reason(&status),
+        reason: status.reason(),
         client_name: options.client_name.clone(),
         tag: options.tag.clone(),
         owner: options.owner.clone(),

@@ -114,11 +114,6 @@ pub(super) fn session(session: &Session) -> v1::Session {
     let options = session.options();
     let worker = session.worker();
     let now = SystemTime::now();
-    let state_reason = match (&status.fault, status.close_reason) {
-        (Some(fault), _) => fault.to_string(),
-        (None, Some(reason)) => reason.to_string(),
-        (None, None) => String::new(),
-    };
     v1::Session {
         session_id: session.id().to_string(),
         state: state(status.state).into(),
@@ -131,7 +126,7 @@ pub(super) fn session(session: &Session) -> v1::Session {
         epoch: worker.map_or(0, |worker| worker.epoch),
         opened_time: Some(timestamp(session.opened_at())),
         last_activity_time: Some(timestamp(status.last_activity)),
-        state_reason,
+        state_reason: status.reason(),
         close_reason: status.close_reason.map_or(v1::CloseReason::Unspecified, close_reason).into(),
         events: Some(v1::EventBufferStatus {
             oldest_retained_sequence: status.retained.map_or(0, |(oldest, _)| oldest),

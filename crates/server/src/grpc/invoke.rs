@@ -132,7 +132,7 @@ impl GatewayService {
                 let items = |keys: &[ItemKey]| session.items(keys);
                 restricted = tag_access::restrict(payload, action, rights, items).map_err(Failure::Denied)?;
             }
-            let newest = session.newest_sequence();
+            let newest = session.newest().sequence;
             let intent = sent.command.as_ref().and_then(|command| item_changes::intent(command, newest));
             let changing = intent.map(|intent| Changing {
                 pending: intent.pending(),

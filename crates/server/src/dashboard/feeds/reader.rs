@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mxgateway_dashboard::backend::{Feed, FeedItem, Missing, Position};
-use mxgateway_session::StreamElement;
-use mxgateway_session::core::distributor::ReplayGapReason;
+use mxgateway_session_core::distributor::{ReplayGap, ReplayGapReason, Start};
+use mxgateway_session_core::event;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -26,32 +26,38 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Begins with `first`, and goes on with what is live.
+    /// Begins at `start`, with what is `missing` before it, and with `first`; goes on with what is live.
     pub(super) fn new(
-        start: FeedItem,
+        start: Start,
+        missing: Option<ReplayGap>,
         first: &Chunk,
         live: broadcast::Receiver<Arc<Chunk>>,
         bookmark_interval: Duration,
     ) -> Self {
-        let epoch = match &start {
-            FeedItem::Start { position, .. } => position.epoch,
-            FeedItem::Events(_) | FeedItem::Missing(_) | FeedItem::Bookmark(_) | FeedItem::End { .. } => 0,
-        };
-        let mut reader = Self {
-            waiting: VecDeque::from([start]),
-            position: Position { epoch, sequence: first.after },
-            live: Some(live),
-            bookmark_interval,
-        };
+        let oldest = start.retained.map_or(0, |(oldest, _)| oldest);
+        let missing = missing.map(|gap| lost(gap, start.after.sequence));
+        let mut reader = Self::at(start.after, oldest, missing, bookmark_interval);
+        reader.live = Some(live);
         reader.take(first);
         reader
     }
 
     /// Of a session that has ended: says so.
-    pub(super) fn ended(position: Position, reason: String) -> Self {
-        let start = FeedItem::Start { position, oldest_retained: 0, missing: None };
-        let waiting = VecDeque::from([start, FeedItem::End { reason }]);
-        Self { waiting, position, live: None, bookmark_interval: Duration::MAX }
+    pub(super) fn ended(newest: event::Position, reason: String) -> Self {
+        let mut reader = Self::at(newest, 0, None, Duration::MAX);
+        reader.waiting.push_back(FeedItem::End { reason });
+        reader
+    }
+
+    fn at(
+        after: event::Position,
+        oldest_retained: u64,
+        missing: Option<Missing>,
+        bookmark_interval: Duration,
+    ) -> Self {
+        let position = Position { epoch: after.epoch, sequence: after.sequence };
+        let start = FeedItem::Start { position, oldest_retained, missing };
+        Self { waiting: VecDeque::from([start]), position, live: None, bookmark_interval }
     }
 
     fn take(&mut self, chunk: &Chunk) {
@@ -82,28 +88,16 @@ impl Feed for Reader {
     }
 }
 
-/// Where a stream begins, from what its reader was told first; with what is missing when it was to go on somewhere.
-pub(super) fn start<E>(told: Option<StreamElement<E>>, goes_on: bool) -> FeedItem {
-    let Some(StreamElement::Start(start)) = told else {
-        return FeedItem::Start {
-            position: Position { epoch: 0, sequence: 0 },
-            oldest_retained: 0,
-            missing: None,
-        };
+/// What was lost before a stream that begins after this sequence.
+fn lost(gap: ReplayGap, after: u64) -> Missing {
+    let reason = match gap.reason {
+        ReplayGapReason::Evicted => "evicted",
+        ReplayGapReason::EpochChanged | ReplayGapReason::FutureSequence => "epoch_changed",
     };
-    let missing = start.gap.filter(|_| goes_on).map(|gap| Missing {
-        from: start.after.sequence.saturating_sub(gap.lost) + 1,
-        to: start.after.sequence,
+    Missing {
+        from: after.saturating_sub(gap.lost) + 1,
+        to: after,
         count: gap.lost,
-        reason: match gap.reason {
-            ReplayGapReason::Evicted => "evicted",
-            ReplayGapReason::EpochChanged | ReplayGapReason::FutureSequence => "epoch_changed",
-        }
-        .to_owned(),
-    });
-    FeedItem::Start {
-        position: Position { epoch: start.after.epoch, sequence: start.after.sequence },
-        oldest_retained: start.retained.map_or(0, |(oldest, _)| oldest),
-        missing,
+        reason: reason.to_owned(),
     }
 }

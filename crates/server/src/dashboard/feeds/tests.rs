@@ -236,10 +236,7 @@ async fn the_end_is_told_with_its_reason_also_to_who_comes_later() {
     assert_eq!(next(&mut late).await, end);
     drop((feed, late));
     world.look();
-    assert!(
-        world.readers.reading.is_empty() && world.feeds.0.live.lock().is_empty(),
-        "it is remembered for ever"
-    );
+    assert!(world.readers.is_empty() && world.feeds.0.live.lock().is_empty(), "it is remembered for ever");
 }
 
 #[tokio::test]
